@@ -1,0 +1,39 @@
+# `make` alone lists the targets. Without make, see "Without make" in README.md.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+# Windows has its programs in another folder of the virtual environment.
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @ 2>/dev/null \
+	  || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1: \2/p' Makefile
+
+run: .venv/run.stamp ## run the notebook from top to bottom and save its outputs
+	$(BIN)/python -m jupyter execute --inplace assignment.ipynb
+	@echo "Done: open assignment.ipynb (make lab), or make report; photos are in images/, thumbnails in thumbnails/."
+
+lab: .venv/run.stamp ## open the notebook in JupyterLab
+	$(BIN)/python -m jupyter lab assignment.ipynb
+
+report: .venv/run.stamp ## write the saved notebook to assignment.html
+	$(BIN)/python -m jupyter nbconvert --to html --log-level WARN assignment.ipynb
+	@echo "Done: open assignment.html in a browser."
+
+test: .venv/test.stamp ## lint and run the tests
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m pytest
+
+clean: ## delete photos, thumbnails, caches and reports; keep config.ini and the virtual environment
+	rm -rf cache images/*.jpg thumbnails/*.jpg assignment.html .pytest_cache .ruff_cache .hypothesis
+
+.venv/run.stamp: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/test.stamp: requirements-test.txt .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	@touch $@
+
+.PHONY: help run lab report test clean
