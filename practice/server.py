@@ -1,0 +1,388 @@
+"""Answers HTTP requests as api.unsplash.com and images.unsplash.com do, on two ports of 127.0.0.1.
+
+The wire format follows the Unsplash API documentation (https://unsplash.com/documentation). Built on Tornado,
+which Jupyter installs anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import random
+import re
+import secrets
+import socket
+import struct
+import sys
+import traceback
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from pathlib import Path
+from statistics import NormalDist
+from time import monotonic, time
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from PIL import Image
+from tornado import httpserver, httputil, iostream, netutil
+
+from practice.catalogue import Catalogue, Entry
+from practice.pictures import QUALITY, path_of, regular_size
+
+PER_PAGE = 30  # most photos that one API request returns
+SPREAD = 0.25  # sigma of the log-normal latency: 95 % of the answers within 0.6 to 1.6 times the median
+CHUNK = 65536  # bytes written at once when the bandwidth is limited
+RATE_LIMITED = "Rate Limit Exceeded"  # plain text, not JSON, as Unsplash answers it
+
+# What a rule of /practice/faults may ask for.
+FAULTS = (
+    "delay",  # answer after `value` more seconds
+    "500", "502", "503", "429", "401", "quota", "quota-json",  # that status; 502 with HTML, 503 with Retry-After
+    "reset",  # connection reset before the answer
+    "cut",  # half of the body, then the connection ends
+    "stall",  # headers and half of the body, then silence
+    "drip",  # a byte every `value` seconds
+    "long",  # more bytes than announced
+    "empty", "html", "json", "png", "truncated", "corrupt",  # status 200, complete, but not the photo
+    "redirect",  # 302 to `value`
+)  # fmt: skip
+
+
+@dataclass
+class Answer:
+    """One HTTP answer before it is sent."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def as_json(data: object, status: int = 200, **headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, json.dumps(data).encode(), {"Content-Type": "application/json", **named})
+
+
+def error(status: int, text: str) -> Answer:
+    return as_json({"errors": [text]}, status)
+
+
+class BadParameter(ValueError):
+    """A query parameter has an impossible value."""
+
+
+class Server:
+    """State of one practice server: catalogue, quota, deck of random photos, fault rules and counts.
+
+    Args:
+        folder: where the drawn pictures are.
+        latency: median wait in seconds before an answer begins. Each address has its own wait, always the same.
+        bandwidth: bytes per second and connection, 0 for no limit.
+        quota, hour: API requests allowed per `hour` seconds.
+        repeats: share of photos (0..1) that /photos/random deals although it has dealt them before.
+    """
+
+    def __init__(self, catalogue: Catalogue, folder: Path, *, latency: float, bandwidth: float,
+                 quota: int, hour: float, repeats: float):  # fmt: skip
+        self.catalogue, self.folder = catalogue, folder
+        self.latency, self.bandwidth = latency, bandwidth
+        self.quota, self.hour, self.repeats = quota, hour, repeats
+        self.key = secrets.token_urlsafe(24)
+        self.api = self.images = ""
+        self.window, self.used = time() // hour, 0
+        self.deck: list[Entry] = []
+        self.dealt: list[Entry] = []
+        self.rules: list[dict] = []
+        self.hits: Counter = Counter()
+        self.stats: Counter = Counter()
+        self.in_flight = 0
+
+    # --- HTTP ---------------------------------------------------------------------------------------------
+
+    def listen(self, port: int = 0) -> None:
+        """Open both ports on 127.0.0.1; `port` 0 lets the system pick the API's."""
+        self.servers = []
+        for handler in (self._api, self._image):
+            server = httpserver.HTTPServer(
+                lambda request, handler=handler: asyncio.ensure_future(self._serve(request, handler)),
+                max_header_size=16384, max_body_size=65536, idle_connection_timeout=60, body_timeout=10,
+            )  # fmt: skip
+            sockets = netutil.bind_sockets(port, "127.0.0.1", family=socket.AF_INET, backlog=1024)
+            server.add_sockets(sockets)
+            self.servers.append(server)
+            address = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+            if handler == self._api:
+                self.api, port = address, 0
+            else:
+                self.images = address
+
+    async def _serve(self, request: httputil.HTTPServerRequest, handler) -> None:
+        self.in_flight += 1
+        if handler == self._image:
+            self.stats["peak"] = max(self.stats["peak"], self.in_flight)
+        try:
+            host = urlsplit(self.api if handler == self._api else self.images).netloc
+            if request.host not in (host, host.replace("127.0.0.1", "localhost")):
+                answer = error(400, "Unknown host")
+            elif request.method not in ("GET", "HEAD") and not request.path.startswith("/practice/"):
+                answer = error(405, "Only GET is served here")
+            else:
+                answer = await handler(request)
+            if answer is not None:
+                fault = self._fault(request)
+                await self._send(request, answer, fault)
+        except iostream.StreamClosedError:
+            pass  # the client has gone
+        except Exception:  # noqa: BLE001 - whatever breaks, the server goes on
+            traceback.print_exc(file=sys.stderr)
+            await self._send(request, error(500, "Something went wrong in the practice server"), None)
+        finally:
+            self.in_flight -= 1
+
+    def _wait_for(self, uri: str) -> float:
+        """Seconds of latency for this address: log-normal around the median, the same at each request."""
+        if not self.latency:
+            return 0
+        share = (zlib.crc32(uri.split("?")[0].encode()) + 0.5) / 2**32
+        return self.latency * 2.718281828 ** NormalDist(0, SPREAD).inv_cdf(share)
+
+    async def _send(self, request: httputil.HTTPServerRequest, answer: Answer, fault: dict | None) -> None:
+        await asyncio.sleep(self._wait_for(request.uri))
+        if fault:
+            answer = await self._spoil(request, answer, fault)
+            if answer is None:
+                return
+        body = b"" if request.method == "HEAD" else answer.body
+        headers = httputil.HTTPHeaders({"Content-Type": "text/plain", **answer.headers})
+        headers["Content-Length"] = str(len(answer.body))
+        line = httputil.ResponseStartLine("HTTP/1.1", answer.status, httputil.responses.get(answer.status, "?"))
+        connection = request.connection
+        if not self.bandwidth or len(body) * 1000 < self.bandwidth:  # under a millisecond: not worth a timer
+            await connection.write_headers(line, headers, body)
+        else:
+            connection.write_headers(line, headers)
+            started, view = monotonic(), memoryview(body)
+            for end in range(CHUNK, len(body) + CHUNK, CHUNK):
+                due = started + min(end, len(body)) / self.bandwidth
+                await asyncio.sleep(max(0, due - monotonic()))
+                await connection.write(view[end - CHUNK : end])
+        connection.finish()
+
+    # --- api.unsplash.com ---------------------------------------------------------------------------------
+
+    async def _api(self, request: httputil.HTTPServerRequest) -> Answer:
+        query = {name: values[-1] for name, values in parse_qs(urlsplit(request.uri).query).items()}
+        authorization = request.headers.get("Authorization", "")
+        offered = authorization.removeprefix("Client-ID ") if authorization else query.get("client_id", "")
+        if not secrets.compare_digest(offered.encode(), self.key.encode()):
+            self.stats["refused"] += 1
+            return error(401, "OAuth error: The access token is invalid")
+        if request.path.startswith("/practice/"):
+            return self._control(request)
+        if (window := time() // self.hour) != self.window:  # renewed at the top of the hour
+            self.window, self.used = window, 0
+        if self.used >= self.quota:
+            answer = Answer(403, RATE_LIMITED.encode())
+        else:
+            self.used += 1
+            self.stats["requests"] += 1
+            try:
+                answer = self._route(request.path.rstrip("/"), query)
+            except BadParameter as problem:
+                answer = error(400, str(problem))
+        answer.headers["X-Ratelimit-Limit"] = str(self.quota)
+        answer.headers["X-Ratelimit-Remaining"] = str(self.quota - self.used)
+        return answer
+
+    def _route(self, path: str, query: dict[str, str]) -> Answer:
+        if path == "/photos/random":
+            return self._random(query)
+        if path == "/photos":
+            return self._page(path, query, self.catalogue.entries)
+        if path == "/search/photos":
+            if not query.get("query"):
+                raise BadParameter("query is missing")
+            return self._page(path, query, self._matches(query), search=True)
+        found = re.fullmatch(r"/photos/([A-Za-z0-9_-]{1,64})(/download)?", path)
+        entry = found and self.catalogue.find(found[1])
+        if not entry:
+            return error(404, "Couldn't find Photo" if path.startswith("/photos/") else "Not found")
+        record = self._record(entry)
+        return as_json({"url": record["urls"]["raw"]} if found[2] else record)
+
+    def _record(self, entry: Entry, full: bool = True) -> dict:
+        return self.catalogue.record(entry, self.api, self.images, full)
+
+    def _matches(self, query: dict[str, str]) -> list[Entry]:
+        orientation = query.get("orientation")
+        if orientation not in (None, "landscape", "portrait", "squarish"):
+            raise BadParameter("orientation does not have a valid value")
+        return self.catalogue.select(query.get("query"), orientation)
+
+    def _random(self, query: dict[str, str]) -> Answer:
+        count = min(_number(query, "count", 1), PER_PAGE)
+        if "query" in query or "orientation" in query:
+            matches = self._matches(query)
+            entries = random.sample(matches, min(count, len(matches)))
+        else:
+            entries = [self._deal() for _ in range(min(count, len(self.catalogue)))]
+        if not entries:
+            return error(404, "No photos found.")
+        records = [self._record(entry) for entry in entries]
+        return as_json(records if "count" in query else records[0])  # an array exactly when `count` is given
+
+    def _deal(self) -> Entry:
+        """The next photo of a shuffled deck: unlike the real service no repeats, so that one quota suffices."""
+        if self.dealt and random.random() < self.repeats:
+            return random.choice(self.dealt)
+        if not self.deck:
+            self.deck, self.dealt = random.sample(self.catalogue.entries, len(self.catalogue)), []
+        self.dealt.append(self.deck.pop())
+        return self.dealt[-1]
+
+    def _page(self, path: str, query: dict[str, str], entries, search: bool = False) -> Answer:
+        page, size = _number(query, "page", 1), min(_number(query, "per_page", 10), PER_PAGE)
+        last = max(1, -(-len(entries) // size))
+        records = [self._record(e, full=False) for e in entries[(page - 1) * size : page * size]]
+        targets = {"first": 1, "prev": page - 1, "next": page + 1, "last": last}
+        if page <= 1:
+            targets = {rel: number for rel, number in targets.items() if rel in ("next", "last")}
+        if page >= last:
+            targets = {rel: number for rel, number in targets.items() if rel in ("first", "prev")}
+        keep = {name: value for name, value in query.items() if name not in ("page", "client_id")}
+        link = ", ".join(
+            f'<{self.api}{path}?{urlencode({**keep, "page": number})}>; rel="{rel}"' for rel, number in targets.items()
+        )
+        headers = {"X-Total": str(len(entries)), "X-Per-Page": str(size)} | ({"Link": link} if link else {})
+        data = {"total": len(entries), "total_pages": last, "results": records} if search else records
+        return as_json(data, **headers)
+
+    # --- images.unsplash.com ------------------------------------------------------------------------------
+
+    async def _image(self, request: httputil.HTTPServerRequest) -> Answer:
+        if "Authorization" in request.headers or "client_id" in request.uri:
+            self.stats["leaks"] += 1
+            return error(400, "The access key was sent to the image host: it belongs to the API's host alone")
+        entry = self.catalogue.find_image(request.path.removeprefix("/"))
+        if not entry:
+            return Answer(404, b"Not found")
+        query = {name: values[-1] for name, values in parse_qs(urlsplit(request.uri).query).items()}
+        try:
+            width = min(_number(query, "w", entry.width), entry.width)  # fit=max never enlarges
+            quality = min(_number(query, "q", 75), 100)
+        except BadParameter as problem:
+            return Answer(400, str(problem).encode())
+        if query.get("fm", "jpg") not in ("jpg", "pjpg") or query.get("fit", "max") not in ("max", "clip"):
+            return Answer(400, b"The practice server knows fm=jpg and fit=max")
+        picture = path_of(self.folder, entry.index % self.catalogue.pictures)
+        if (width, quality) == (regular_size(entry)[0], QUALITY):
+            body = picture.read_bytes()
+        else:
+            size = (width, max(1, round(width * entry.height / entry.width)))
+            body = await asyncio.to_thread(_rendition, picture, size, quality)
+        self.stats["images"] += 1
+        return Answer(200, body, {
+            "Content-Type": "image/jpeg", "Last-Modified": formatdate(1.7e9, usegmt=True), "X-Cache": "HIT",
+            "Cache-Control": "public, max-age=315360000", "Accept-Ranges": "bytes",
+        })  # fmt: skip
+
+    # --- faults and counts, for tests and curious students ------------------------------------------------
+
+    def _control(self, request: httputil.HTTPServerRequest) -> Answer:
+        if request.path == "/practice/stats":
+            return as_json({name: self.stats[name] for name in ("requests", "images", "peak", "refused", "leaks")}
+                           | {"remaining": self.quota - self.used})  # fmt: skip
+        if request.path == "/practice/faults" and request.method == "POST":
+            try:
+                rules = json.loads(request.body)
+                for rule in rules:
+                    rule["path"] = re.compile(rule["path"])
+                    if rule["fault"] not in FAULTS:
+                        raise ValueError(rule["fault"])
+            except (ValueError, TypeError, KeyError, re.error) as problem:
+                return error(400, f"Not a list of fault rules: {problem!r}")
+            self.rules = rules
+            self.hits.clear()
+            return as_json({"rules": len(rules)})
+        return error(404, "Not found")
+
+    def _fault(self, request: httputil.HTTPServerRequest) -> dict | None:
+        if request.path.startswith("/practice/"):
+            return None
+        for number, rule in enumerate(self.rules):
+            if rule["path"].search(request.uri):
+                self.hits[number, request.uri] += 1
+                attempt = self.hits[number, request.uri]
+                # Decided by the address and the attempt, so that a run can be repeated.
+                luck = zlib.crc32(f"{number} {attempt} {request.path}".encode()) / 2**32
+                if attempt <= rule.get("times", attempt) and luck < rule.get("share", 1):
+                    self.stats["faults"] += 1
+                    return rule
+        return None
+
+    async def _spoil(self, request: httputil.HTTPServerRequest, answer: Answer, rule: dict) -> Answer | None:
+        """Apply one fault: returns the answer to send instead, or None if it was dealt with here."""
+        fault, value, body = rule["fault"], rule.get("value"), answer.body
+        half = body[: len(body) // 2]
+        if fault == "delay":
+            await asyncio.sleep(float(value))
+            return answer
+        if fault == "redirect":
+            return Answer(302, b"", {"Location": str(value)})
+        replaced = {
+            "500": Answer(500, b'{"errors":["Internal error"]}', {"Content-Type": "application/json"}),
+            "502": Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", {"Content-Type": "text/html"}),
+            "503": Answer(503, b"", {"Retry-After": str(value if value is not None else 1)}),
+            "429": Answer(429, b"", {"Retry-After": str(value)} if value is not None else {}),
+            "401": error(401, "OAuth error: The access token is invalid"),
+            "quota": Answer(403, RATE_LIMITED.encode(), answer.headers | {"Content-Type": "text/plain"}),
+            "quota-json": error(403, RATE_LIMITED),
+            "empty": Answer(200, b"", answer.headers),
+            "html": Answer(200, b"<html><body>Please log in to the Wi-Fi</body></html>", {"Content-Type": "text/html"}),
+            "json": Answer(200, b'{"status": "ok"}', {"Content-Type": "application/json"}),
+            "truncated": Answer(200, half, answer.headers),
+            "corrupt": Answer(200, half + bytes(64) + body[len(half) + 64 :], answer.headers),
+        }
+        if fault in replaced:
+            return replaced[fault]
+        if fault == "png":
+            image = io.BytesIO()
+            Image.new("RGB", (64, 64), "teal").save(image, "PNG")
+            return Answer(200, image.getvalue(), answer.headers)
+        # The rest breaks HTTP itself, so it is written on the bare connection.
+        stream = request.connection.detach()
+        try:
+            if fault == "reset":
+                stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return None
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            await stream.write(head)
+            if fault == "drip":
+                for position in range(len(body)):
+                    await stream.write(body[position : position + 1])
+                    await asyncio.sleep(float(value))
+            await stream.write(body + b"more" if fault == "long" else half)
+            if fault == "stall":
+                await stream.read_until_close()  # until the client gives up
+        finally:
+            stream.close()
+        return None
+
+
+def _number(query: dict[str, str], name: str, default: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise BadParameter(f"{name} does not have a valid value")
+    return int(text)
+
+
+def _rendition(picture: Path, size: tuple[int, int], quality: int) -> bytes:
+    """The drawn picture at another size (pixels) and JPEG quality."""
+    with Image.open(picture) as image:
+        image.draft("RGB", size)
+        body = io.BytesIO()
+        image.resize(size, Image.Resampling.BICUBIC).save(body, "JPEG", quality=quality)
+    return body.getvalue()

@@ -1,0 +1,84 @@
+"""A real practice server for the tests: 60 drawn photos, hardly any latency, a quota that does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import helpers
+import practice
+
+PHOTOS = 60
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the drawn photographs, which all servers of the tests share."""
+    return tmp_path_factory.mktemp("practice")
+
+
+@pytest.fixture(scope="session")
+def start(pictures: Path) -> Iterator[Callable[..., practice.PracticeServer]]:
+    """Start further practice servers with other options; they end with the tests."""
+    servers = []
+
+    def start(**options: object) -> practice.PracticeServer:
+        defaults = {"photos": PHOTOS, "latency": 0.002, "bandwidth": 0, "quota": 100_000}
+        servers.append(practice.start(pictures, **defaults | options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def _shared(start: Callable[..., practice.PracticeServer]) -> practice.PracticeServer:
+    return start()
+
+
+@pytest.fixture
+def server(_shared: practice.PracticeServer) -> Iterator[practice.PracticeServer]:
+    """The practice server that most tests share; faults are off again after each test."""
+    yield _shared
+    _shared.faults()
+
+
+def source_of(server: practice.PracticeServer) -> helpers.Source:
+    """A client for this server."""
+    key = helpers.Secret(server.key)
+    return helpers.Source("the practice server", "practice-test", server.api, [server.images], key, server)
+
+
+@pytest.fixture
+def source(server: practice.PracticeServer) -> helpers.Source:
+    return source_of(server)
+
+
+@pytest.fixture(scope="session")
+def records(_shared: practice.PracticeServer) -> list[dict]:
+    """Metadata of 30 photos of the shared server."""
+    return source_of(_shared).get("/photos/random", count=30)
+
+
+@pytest.fixture
+def photos(source: helpers.Source, records: list[dict]) -> list[helpers.Photo]:
+    return source.photos(records)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test works in an empty folder, without an access key or a proxy of the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        "UNSPLASH_ACCESS_KEY",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ):
+        monkeypatch.delenv(name, raising=False)
