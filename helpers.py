@@ -1,0 +1,1149 @@
+"""Everything that the notebook calls and that a worker process must be able to import.
+
+In the order in which the notebook needs it:
+
+    Settings      load_settings() reads config.ini; environment() says on what machine this runs
+    Source        connect() opens the practice server or Unsplash; collect_photos() fetches the metadata
+    One item      download_photo() and make_thumbnail(): one photo each, the same for every kind of executor
+    Timed runs    timed_run() measures a whole stage; compare() proves that two runs did equal work
+    Progress      progress() draws one line that is also readable in the saved notebook
+
+A worker process that starts by `spawn` imports this file, so nothing heavy (pandas, matplotlib, IPython) is
+imported here.
+"""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import functools
+import hashlib
+import io
+import itertools
+import json
+import multiprocessing
+import os
+import platform
+import random
+import re
+import shutil
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from PIL import Image
+
+CACHE = Path("cache")  # metadata, practice photographs, files of timed runs; may be deleted at any time
+
+
+class AssignmentError(Exception):
+    """Something that you can mend yourself: the text says how. A notebook shows it without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython calls this in place of its own traceback
+        return [f"{type(self).__name__}: {self}"]
+
+
+# --- Settings -------------------------------------------------------------------------------------------------
+
+QUALITIES = ("regular", "full", "raw")  # of the sizes in a record's `urls`, those that the assignment accepts
+
+
+class SettingsError(AssignmentError):
+    """config.ini holds something that can't be used."""
+
+
+class KeyRejected(AssignmentError):
+    """The API refused the access key."""
+
+
+class Secret:
+    """A text that never shows itself: not in a repr, a print-out, an f-string or a pickle."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str = ""):
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        if not self._text:
+            return "(none)"
+        return "*" * 8 + (self._text[-4:] if len(self._text) >= 20 else "")
+
+    __str__ = __repr__
+
+    def __reduce__(self):
+        raise TypeError("The access key is not pickled: workers don't need it.")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What config.ini says; `config.ini.example` explains every entry."""
+
+    access_key: Secret = field(default_factory=Secret)
+    photos: int = 1500
+    quality: str = "regular"
+    threads: int = 32
+    processes: int = 2
+    thumbnail_size: int = 200  # pixels, longer side
+    latency_ms: int = 60  # practice server: median wait before an answer
+    bandwidth_mbit: int = 64  # practice server: per connection; 0 for no limit
+    quota: int = 50  # practice server: API requests per hour
+    going_further: bool = True  # run the optional last part of the notebook
+
+
+# section, option -> field of Settings, smallest and largest number
+_OPTIONS: dict[tuple[str, str], tuple] = {
+    ("unsplash", "access_key"): ("access_key",),
+    ("unsplash", "photos"): ("photos", 1, 25_000),
+    ("unsplash", "quality"): ("quality",),
+    ("parallel", "threads"): ("threads", 1, 256),
+    ("parallel", "processes"): ("processes", 1, 61),  # 61: what Windows can wait for at once
+    ("thumbnails", "size"): ("thumbnail_size", 16, 1080),
+    ("practice", "latency_ms"): ("latency_ms", 0, 10_000),
+    ("practice", "bandwidth_mbit"): ("bandwidth_mbit", 0, 10_000),
+    ("practice", "quota"): ("quota", 1, 5_000),
+    ("notebook", "going_further"): ("going_further",),
+}
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may use: fewer than the machine has inside containers or with an affinity mask."""
+    if hasattr(os, "process_cpu_count"):  # Python 3.13 and newer
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def load_settings(path: Path | str = "config.ini") -> Settings:
+    """Read the settings; a missing file is made from `config.ini.example` first.
+
+    The environment variable UNSPLASH_ACCESS_KEY takes precedence over the file's `access_key`.
+
+    Raises:
+        SettingsError: the file can't be read or holds an impossible value; the text names it.
+    """
+    path = Path(path)
+    if not path.exists():
+        example = path.with_name("config.ini.example")
+        if not example.exists():
+            raise SettingsError(f"{example.name} is missing beside the notebook: copy it from the assignment.")
+        try:
+            _write(path, example.read_bytes())
+        except OSError as problem:
+            raise SettingsError(f"{path.name} can't be made from {example.name}: {problem.strerror}.") from None
+    # A % in a key is just a %; [DEFAULT] is a section like any other.
+    parser = configparser.ConfigParser(interpolation=None, default_section="")
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"))
+    except configparser.DuplicateOptionError as problem:
+        where = f"{path.name}: [{_shown(problem.section)}]"
+        raise SettingsError(f"{where} has {_shown(problem.option)} twice: delete one.") from None
+    except configparser.DuplicateSectionError as problem:
+        raise SettingsError(f"{path.name}: the section [{_shown(problem.section)}] stands there twice.") from None
+    except configparser.MissingSectionHeaderError as problem:
+        raise SettingsError(f"{path.name}, line {problem.lineno}, stands before the first [section].") from None
+    except configparser.Error as problem:  # its text could quote the line with the key
+        line = getattr(problem, "lineno", None) or problem.errors[0][0]
+        raise SettingsError(f"{path.name}, line {line}, is neither a [section] nor `name = value`.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path.name} is not UTF-8 text: save it as UTF-8.") from None
+    except OSError as problem:
+        raise SettingsError(f"{path.name} can't be read: {problem.strerror}.") from None
+
+    values: dict[str, object] = {"processes": min(usable_cpus(), _OPTIONS["parallel", "processes"][2])}
+    for section in parser.sections():
+        for option, text in parser.items(section):
+            if (section, option) not in _OPTIONS:
+                known = ", ".join(name for part, name in _OPTIONS if part == section)
+                hint = f"known there: {known}" if known else "see config.ini.example"
+                where = f"{path.name}: [{_shown(section)}] {_shown(option)}"
+                raise SettingsError(f"{where} is no setting of this project ({hint}).")
+            name, *limits = _OPTIONS[section, option]
+            if text.strip() and not (name == "processes" and text.strip() == "auto"):
+                where = f"{path.name}: [{section}] {option}"
+                values[name] = _whole_number(where, text, *limits) if limits else text.strip()
+    key = os.environ.get("UNSPLASH_ACCESS_KEY", "").strip() or str(values.get("access_key", ""))
+    if not re.fullmatch(r"[!-~]*", key):
+        raise SettingsError("The access key holds a space or a character that no key has: copy it again.")
+    values["access_key"] = Secret(key)
+    if (answer := str(values.get("going_further", "yes")).lower()) not in parser.BOOLEAN_STATES:
+        raise SettingsError(f"{path.name}: going_further = {_shown(answer)} must be yes or no.")
+    values["going_further"] = parser.BOOLEAN_STATES[answer]
+    quality = str(values.get("quality", "regular"))
+    if quality not in QUALITIES:
+        raise SettingsError(
+            f"{path.name}: quality = {_shown(quality)} is not one of {', '.join(QUALITIES)}: "
+            "the assignment asks for `regular` or better."
+        )
+    return Settings(**values)
+
+
+def _shown(text: str) -> str:
+    """A piece of config.ini for a message; what is long or has several lines could hold the key: not quoted."""
+    return text if len(text) <= 20 and text.isprintable() else "(a long text)"
+
+
+def _whole_number(where: str, text: str, low: int, high: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise SettingsError(f"{where} = {_shown(text)} is not a whole number.") from None
+    if not low <= number <= high:
+        raise SettingsError(f"{where} = {_shown(text)} must be from {low} to {high}.")
+    return number
+
+
+def environment() -> dict[str, str]:
+    """What a reader of a timing needs to know of the machine, by name."""
+    from importlib.metadata import version
+
+    # allow_none: asking for the default start method must not fix it.
+    method = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
+    packages = ("requests", "Pillow", "pandas", "matplotlib", "tqdm", "tornado")
+    return {
+        "Python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "Operating system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "CPUs": f"{usable_cpus()} usable by this process, {os.cpu_count()} logical CPUs in the machine",
+        "Start method": f"spawn, named by this notebook (this system's default: {method})",
+        "Modules": f"version {fingerprint()} of helpers.py, checks and practice",
+        "Packages": ", ".join(f"{name} {version(name)}" for name in packages),
+    }
+
+
+def fingerprint() -> str:
+    """Eight hexadecimal digits of the project's modules: a saved notebook shows which version it ran with."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted([Path(__file__), *root.glob("checks/*.py"), *root.glob("practice/*.py")]):
+        digest.update(path.read_bytes().replace(b"\r", b""))
+    return digest.hexdigest()[:8]
+
+
+# --- Source: the practice server or Unsplash ------------------------------------------------------------------
+
+UNSPLASH = "https://api.unsplash.com"
+UNSPLASH_IMAGES = ("https://images.unsplash.com", "https://plus.unsplash.com")  # plus: premium photos
+PER_PAGE = 30  # the most that one request returns (Unsplash API documentation, "Get a random photo")
+TRIES = 4  # how often a request is sent before it counts as failed
+TIMEOUT = (10, 20)  # seconds to connect, and between two pieces of an answer
+DEADLINE = 60  # seconds for one whole answer, however slowly it drips
+RETRIED = (429, 500, 502, 503, 504)  # statuses that may go away by themselves
+
+
+class SourceError(AssignmentError):
+    """The API could not be reached or gave an answer that makes no sense."""
+
+
+class QuotaReached(AssignmentError):
+    """The requests of this hour are used up; what was collected is kept."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo to download: its id and the address of its image file."""
+
+    id: str
+    url: str
+
+
+class Source:
+    """Where photos come from: Unsplash, or a practice server that speaks the same language.
+
+    Args:
+        name: in words, for messages.
+        slug: for the name of the metadata cache.
+        api: address of the API, without a slash at the end.
+        image_hosts: scheme and host of image addresses; a photo from elsewhere is refused.
+        key: the access key; it is sent to `api` alone.
+    """
+
+    def __init__(self, name: str, slug: str, api: str, image_hosts: Sequence[str], key: Secret, server=None):
+        self.name, self.slug, self.api, self.image_hosts = name, slug, api, tuple(image_hosts)
+        self.key, self.server = key, server
+        self.remaining: int | None = None  # requests left in this hour, as the last answer said
+
+    def __repr__(self) -> str:
+        return f"<Source: {self.name}>"
+
+    def describe(self) -> str:
+        """One sentence for the reader of a timing."""
+        if self.server is None:
+            return f"Photos come from Unsplash with your access key {self.key}."
+        return (
+            f"Photos come from the practice server on this machine, without a key: median latency "
+            f"{self.server.latency * 1000:.0f} ms, "
+            + (f"{self.server.bandwidth * 8 / 1e6:.0f} Mbit/s" if self.server.bandwidth else "no limit of bandwidth")
+            + " per connection."
+        )
+
+    def close(self) -> None:
+        """Stop the practice server, if this is one."""
+        if self.server:
+            self.server.close()
+
+    def get(self, path: str, **parameters: object) -> object:
+        """One API request; returns the decoded JSON.
+
+        Raises:
+            KeyRejected, QuotaReached, SourceError: the text says what to do.
+        """
+        headers = {
+            "Authorization": f"Client-ID {self.key.reveal()}",
+            "Accept-Version": "v1",
+            "Accept-Encoding": "gzip",  # unlike images, JSON shrinks
+        }
+        trouble = ""
+        for attempt in range(TRIES):
+            try:
+                with _session(self.api).get(
+                    self.api + path,
+                    params=parameters,
+                    headers=headers,
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer:
+                    body = _read_body(answer, time.perf_counter() + DEADLINE)
+            except requests.RequestException as problem:
+                trouble = _plain(problem)
+            else:
+                self.remaining = _to_int(answer.headers.get("X-Ratelimit-Remaining"), self.remaining)
+                if answer.status_code == 200:
+                    try:
+                        return json.loads(body)
+                    except (ValueError, RecursionError):
+                        trouble = "the answer is not JSON (a log-in page of the Wi-Fi?)"
+                elif answer.status_code == 401:
+                    raise KeyRejected(
+                        f"{self.name} refused the access key {self.key}. Copy the Access Key (not the Secret key) "
+                        "of your application into config.ini, or leave it empty to use the practice server."
+                    )
+                elif answer.status_code == 429 or (answer.status_code == 403 and b"rate limit" in body.lower()):
+                    raise QuotaReached(f"The hourly quota of {self.name} is used up.")
+                elif answer.status_code in RETRIED:
+                    trouble = f"it answered with status {answer.status_code}"
+                else:
+                    raise SourceError(f"{self.name} answered {path} with status {answer.status_code}.")
+            if attempt + 1 < TRIES:
+                _back_off(attempt)
+        raise SourceError(f"{self.name} can't be used now: {trouble}. Check the network and run this cell again.")
+
+    def photos(self, records: Sequence[dict], quality: str = "regular") -> list[Photo]:
+        """What to download: id and image address of each record, checked.
+
+        A record without a proper id, or with an image on a host that the source does not own, is left out and
+        named in one printed line.
+        """
+        photos, refused = [], []
+        for record in records:
+            urls = record.get("urls")
+            url = urls.get(quality) if isinstance(urls, dict) else None
+            try:
+                parts = urlsplit(url if isinstance(url, str) else "")
+            except ValueError:  # such as "https://["
+                parts = urlsplit("")
+            if self.server and parts.netloc:  # cached addresses name the port of an earlier practice server
+                parts = urlsplit(self.image_hosts[0])._replace(path=parts.path, query=parts.query)
+                url = urlunsplit(parts)
+            if _is_id(record.get("id")) and f"{parts.scheme}://{parts.netloc}" in self.image_hosts:
+                photos.append(Photo(record["id"], url))
+            else:
+                refused.append(str(record.get("id"))[:20])
+        if refused:
+            print(f"Records without a usable id or image address, left out: {len(refused)} ({', '.join(refused[:5])}).")
+        return photos
+
+
+def connect(settings: Settings) -> Source:
+    """Open the source that the settings ask for: Unsplash with an access key, else the practice server.
+
+    The practice server's photographs are drawn first if they are not on disk yet.
+    """
+    if settings.access_key:
+        return Source("Unsplash", "unsplash", UNSPLASH, UNSPLASH_IMAGES, settings.access_key)
+    import practice
+
+    with contextlib.ExitStack() as stack:
+        bar = None
+
+        def report(done: int, total: int) -> None:
+            nonlocal bar
+            if bar is None:
+                bar = stack.enter_context(_bar(total, "Drawing practice photos, once"))
+            bar.update(done - bar.n)
+
+        try:
+            server = practice.start(
+                CACHE / "practice",
+                photos=settings.photos,
+                latency=settings.latency_ms / 1000,
+                bandwidth=settings.bandwidth_mbit * 1e6 / 8,
+                quota=settings.quota,
+                workers=usable_cpus(),
+                report=report,
+            )
+        except practice.PracticeError as problem:
+            raise SourceError(str(problem)) from None
+    slug = f"practice-{settings.photos}-{server.version}"
+    return Source("the practice server", slug, server.api, [server.images], Secret(server.key), server)
+
+
+def collect_photos(
+    source: Source, count: int, wait: bool = False, cache: Path | None = None, hour: float = 3600
+) -> list[dict]:
+    """Metadata of `count` different photos, 30 per request.
+
+    Every page is on disk before the next is asked for, so running this again asks only for what is missing.
+
+    Args:
+        wait: when the quota ends, wait for the next hour with a progress line, instead of stopping.
+        cache: folder of the metadata; default `cache/metadata`.
+        hour: seconds after which the quota is renewed (a practice server may have a shorter hour).
+
+    Returns:
+        The records as the API sent them (https://unsplash.com/documentation#get-a-random-photo).
+
+    Raises:
+        QuotaReached: the text says how many records are there and when to go on.
+        KeyRejected, SourceError: as in Source.get. What was collected is kept in any case.
+    """
+    path = (cache or CACHE / "metadata") / f"{source.slug}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    records = _read_pages(path, source.slug)
+    if len(records) >= count:
+        print(f"The metadata of {count:,} photos are on disk already: no request was needed.")
+        return list(records.values())[:count]
+    fruitless = 0
+    with _bar(count, "Collecting metadata", initial=len(records)) as bar:
+        while len(records) < count:
+            try:
+                page = source.get("/photos/random", count=PER_PAGE)
+            except QuotaReached as problem:
+                if not wait:
+                    again = (datetime.now() + timedelta(hours=1)).replace(minute=0)
+                    raise QuotaReached(
+                        f"{problem} {len(records):,} of {count:,} records are on disk. Run this cell again after "
+                        f"{again:%H:%M}, or call collect_photos with wait=True: only the rest will be asked for."
+                    ) from None
+                _wait_for_quota(hour)
+                continue
+            if not isinstance(page, list) or not all(isinstance(record, dict) for record in page):
+                raise SourceError(f"{source.name} sent something else than a list of photos. Run this cell again.")
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"source": source.slug, "photos": page}) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            before = len(records)
+            for record in page:
+                if _is_id(record.get("id")):
+                    records.setdefault(record["id"], record)
+            bar.update(min(len(records), count) - bar.n)
+            fruitless = 0 if len(records) > before else fruitless + 1
+            if fruitless == 5:  # don't burn the quota on a source that has no more photos
+                raise SourceError(f"{source.name} has no more than {len(records):,} different photos to offer.")
+    return list(records.values())[:count]
+
+
+def _read_pages(path: Path, slug: str) -> dict[str, dict]:
+    """Records by id from the metadata cache; a broken or foreign line is told and left out."""
+    records: dict[str, dict] = {}
+    if not path.exists():
+        return records
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    whole = []
+    for line in lines:
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            page = json.loads(line)
+            found = {record["id"]: record for record in page["photos"] if _is_id(record.get("id"))}
+            if page["source"] == slug and line.endswith("\n"):
+                whole.append(line)
+                for photo_id, record in found.items():
+                    records.setdefault(photo_id, record)
+    if len(whole) < len(lines):
+        print(f"Lines of {path.name} that were cut off or of another source, left out: {len(lines) - len(whole)}.")
+        _write(path, "".join(whole).encode())
+    return records
+
+
+def _wait_for_quota(hour: float) -> None:
+    """Sleep until the quota's next hour begins: people report the reset at the top of the hour."""
+    seconds = hour - time.time() % hour + min(5, hour / 10)
+    with _bar(round(seconds), "Waiting for the next hour's quota", unit="s") as bar:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(1, left))
+            bar.update(min(bar.total, round(seconds - left)) - bar.n)
+
+
+def _is_id(text: object) -> bool:
+    """Whether this may become a file name: an id has 11 of [A-Za-z0-9_-]; up to 64 are accepted."""
+    return isinstance(text, str) and bool(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text)) and not _RESERVED.match(text)
+
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)  # no file names on Windows
+
+
+def _to_int(text: str | None, default: int | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else default
+
+
+_sessions: dict[tuple[int, str], requests.Session] = {}
+_sessions_lock = threading.Lock()
+
+
+def _session(address: str) -> requests.Session:
+    """The session for this address's host, shared by all threads of a process so that connections are kept.
+
+    Keyed by process: a forked worker must not write on the connections of its parent. Proxies and certificates
+    of the environment are looked up here, once, because requests would do it again for each photo.
+    """
+    parts = urlsplit(address)
+    host = f"{parts.scheme}://{parts.netloc}"
+    key = os.getpid(), host
+    if key not in _sessions:
+        with _sessions_lock:
+            if key not in _sessions:
+                session = requests.Session()
+                found = session.merge_environment_settings(host, {}, None, None, None)
+                session.trust_env = False
+                session.get_redirect_target = lambda answer: None  # parsed even if not followed, which may raise
+                local = parts.hostname in ("127.0.0.1", "localhost")  # a practice server is behind no proxy
+                session.proxies, session.verify = {} if local else found["proxies"], found["verify"]
+                session.headers["Accept-Encoding"] = "identity"  # bodies are read as they come
+                session.mount(host, requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=256))
+                _sessions[key] = session
+    return _sessions[key]
+
+
+def _back_off(attempt: int, retry_after: str | None = None) -> None:
+    """Wait before the next try: twice as long each time, with jitter; `Retry-After` up to 10 s is obeyed."""
+    seconds = 0.25 * 2**attempt * random.uniform(0.5, 1.5)
+    time.sleep(max(seconds, min(10, _to_int(retry_after, 0) or 0)))
+
+
+def _plain(problem: Exception) -> str:
+    """A network or file problem in a few plain words, without addresses."""
+    text = str(problem)
+    if isinstance(problem, requests.exceptions.SSLError):
+        return "the certificate could not be checked (is there a proxy?)"
+    if isinstance(problem, requests.Timeout) or "timed out" in text:
+        return "no answer in time"
+    if isinstance(problem, (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        if any(word in text for word in ("NameResolution", "getaddrinfo", "Name or service")):
+            return "the host's name was not found (no network?)"
+        if "refused" in text:
+            return "the connection was refused"
+        return "the connection broke off"
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    return f"{type(problem).__name__}: {text}"[:200]
+
+
+# --- One item: the same two functions for a loop, threads, processes and clusters ------------------------------
+
+
+class Status(StrEnum):
+    """How the work on one item ended."""
+
+    DONE = "done"
+    SKIPPED = "skipped"  # the file was there already
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one item.
+
+    Attributes:
+        item: id of the photo, or path of the image file.
+        bytes: size of the file that was written.
+        path: where it was written.
+        started, finished: seconds on time.perf_counter, whose clock is the same for all processes of a machine.
+        waited: seconds between sending the request and the first byte of the answer (downloads only).
+        cpu: seconds in which this item kept a CPU busy.
+        worker: process id and thread id.
+        tries: how often it was tried.
+        error: why it failed, or None.
+    """
+
+    item: str
+    status: Status
+    bytes: int = 0
+    path: str = ""
+    started: float = 0.0
+    finished: float = 0.0
+    waited: float = 0.0
+    cpu: float = 0.0
+    worker: str = ""
+    tries: int = 1
+    error: str | None = None
+
+
+def download_photo(photo: Photo, folder: Path | str) -> Outcome:
+    """Download one photo into `folder` as `<id>.jpg`. The file appears only when it is complete.
+
+    A photo that is there already is skipped. Trouble that may pass (time-outs, status 5xx, a body cut off) is
+    tried again, at most TRIES times in all; after that the Outcome says what was wrong. Nothing expected raises.
+    """
+    return _recorded(photo.id, folder, functools.partial(_download, photo, folder))
+
+
+def _download(photo: Photo, folder: Path | str) -> dict:
+    if not _is_id(photo.id):
+        return {"status": Status.FAILED, "error": "the id can't be a file name"}
+    target = os.path.join(folder, f"{photo.id}.jpg")
+    if os.path.exists(target):
+        return {"status": Status.SKIPPED, "path": target, "bytes": os.path.getsize(target)}
+    trouble, waited = "", 0.0
+    for attempt in range(TRIES):
+        sent, retry_after = time.perf_counter(), None
+        try:
+            with _session(photo.url).get(photo.url, stream=True, timeout=TIMEOUT, allow_redirects=False) as answer:
+                waited = time.perf_counter() - sent
+                if answer.status_code == 200:
+                    body = _read_body(answer, sent + DEADLINE)
+                    trouble = _not_a_jpeg(body)
+                    if not trouble:
+                        _write(target, body)
+                        return {
+                            "status": Status.DONE,
+                            "path": target,
+                            "bytes": len(body),
+                            "waited": waited,
+                            "tries": attempt + 1,
+                        }
+                else:
+                    trouble = f"status {answer.status_code}"
+                    retry_after = answer.headers.get("Retry-After")
+                    if answer.status_code not in RETRIED:
+                        break
+        except requests.RequestException as problem:
+            trouble = _plain(problem)
+        except ValueError:  # an address, or that of a redirect, which can't be parsed
+            return {"status": Status.FAILED, "error": "the address makes no sense", "tries": attempt + 1}
+        except OSError as problem:  # the disk: trying again would not help
+            return {"status": Status.FAILED, "error": _plain(problem), "tries": attempt + 1}
+        if attempt + 1 < TRIES:
+            _back_off(attempt, retry_after)
+    return {"status": Status.FAILED, "error": trouble, "tries": attempt + 1, "waited": waited}
+
+
+def save_photo(photo: Photo, folder: Path | str, body: bytes, started: float) -> Outcome:
+    """Write a photo that another HTTP client fetched, for comparisons with download_photo.
+
+    Args:
+        started: when the download began, in seconds on time.perf_counter.
+    """
+
+    def work() -> dict:
+        if trouble := _not_a_jpeg(body):
+            return {"status": Status.FAILED, "error": trouble}
+        target = os.path.join(folder, f"{photo.id}.jpg")
+        _write(target, body)
+        return {"status": Status.DONE, "path": target, "bytes": len(body)}
+
+    return _recorded(photo.id, folder, work, started)
+
+
+def _read_body(answer: requests.Response, deadline: float) -> bytes:
+    """The whole body, or an exception: requests.Timeout after the deadline, ConnectionError if it is cut off."""
+    pieces = []
+    try:
+        while piece := answer.raw.read1(1 << 20, decode_content=True):
+            pieces.append(piece)
+            if time.perf_counter() > deadline:
+                raise requests.Timeout("timed out")
+    except requests.packages.urllib3.exceptions.HTTPError as problem:
+        raise requests.ConnectionError(problem) from None
+    body = b"".join(pieces)
+    announced = _to_int(answer.headers.get("Content-Length"), None)
+    if announced not in (None, len(body)) and "Content-Encoding" not in answer.headers:
+        raise requests.ConnectionError("body cut off")
+    return body
+
+
+def _not_a_jpeg(body: bytes) -> str:
+    """Why these bytes are not a whole JPEG file, or "" (its first and last marker: ITU-T T.81, B.1.1.3)."""
+    if not body:
+        return "the answer was empty"
+    if not body.startswith(b"\xff\xd8\xff"):
+        return "the answer is not a JPEG (a log-in page of the Wi-Fi?)"
+    if b"\xff\xd9" not in body[-64:]:  # some cameras pad the end
+        return "the JPEG ends in the middle"
+    return ""
+
+
+def make_thumbnail(path: Path | str, folder: Path | str, size: int = 200) -> Outcome:
+    """Write a thumbnail of one image file into `folder`, as a JPEG with the same name.
+
+    The longer side gets `size` pixels; a smaller image is not enlarged. The camera's orientation (EXIF) is
+    applied, colours are turned into sRGB, transparency becomes white. A file that is no image gives a failed
+    Outcome. Pillow's limit against decompression bombs stays on.
+    """
+    path = os.fspath(path)
+    return _recorded(path, folder, functools.partial(_thumbnail, path, folder, size))
+
+
+def _thumbnail(path: str, folder: Path | str, size: int) -> dict:
+    target = os.path.join(folder, os.path.splitext(os.path.basename(path))[0] + ".jpg")
+    if os.path.realpath(target) == os.path.realpath(path):
+        return {"status": Status.FAILED, "error": "the thumbnail would overwrite its original"}
+    if os.path.exists(target):
+        return {"status": Status.SKIPPED, "path": target, "bytes": os.path.getsize(target)}
+    try:
+        with Image.open(path) as image:
+            small = _shrink(image, size)
+        body = io.BytesIO()
+        small.save(body, "JPEG", quality=85)
+        _write(target, body.getvalue())
+    except Image.DecompressionBombError:
+        return {"status": Status.FAILED, "error": "too many pixels: it could be a decompression bomb"}
+    except Image.UnidentifiedImageError:
+        return {"status": Status.FAILED, "error": "this is not an image that Pillow knows"}
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as problem:  # all that broken files cause
+        return {"status": Status.FAILED, "error": _plain(problem)}
+    return {"status": Status.DONE, "path": target, "bytes": len(body.getvalue())}
+
+
+def _shrink(image: Image.Image, size: int) -> Image.Image:
+    """The image as RGB in sRGB, upright, its longer side at most `size` pixels."""
+    scale = min(1, size / max(image.size))
+    fitted = tuple(max(1, round(side * scale)) for side in image.size)
+    # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size. Half as large again as needed keeps the sharpness.
+    image.draft(None, tuple(round(side * 1.5) for side in fitted))
+    orientation = image.getexif().get(0x0112, 1) if "exif" in image.info else 1
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _to_8_bit(image)
+    if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode not in ("L", "RGB", "RGBA", "CMYK"):
+        image = image.convert("RGB")
+    image = image.resize(fitted, Image.Resampling.BICUBIC)
+    if profile:
+        image = _to_srgb(image, profile)
+    if image.mode == "RGBA":
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        image = white
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+# What makes an image upright, by its EXIF orientation (CIPA DC-008, tag 0x0112).
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    """16-bit or float grey as 8 bit: values above 255 are taken as 16 bit and divided by 256."""
+    grey = image.convert("F")
+    return grey.point(lambda value: value * (1 / 256)).convert("L") if grey.getextrema()[1] > 255 else grey.convert("L")
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Colours converted from the embedded ICC profile; a profile that makes no sense is ignored."""
+    from PIL import ImageCms
+
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        return ImageCms.profileToProfile(image, source, _srgb(), outputMode=mode)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+
+
+@functools.lru_cache
+def _srgb():
+    from PIL import ImageCms
+
+    return ImageCms.createProfile("sRGB")
+
+
+def _write(path: Path | str, body: bytes) -> None:
+    """Write a whole file or none: it gets its name only after its last byte."""
+    part = f"{os.fspath(path)}.{os.getpid()}-{threading.get_ident()}.part"
+    try:
+        with open(part, "wb") as file:
+            file.write(body)
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+# --- Timed runs -----------------------------------------------------------------------------------------------
+
+JOURNAL = ".outcomes"  # folder inside of a timed run's folder: one file for each worker
+MEETING = "meeting"  # folder inside of the journal's, see _meet
+JOURNAL_VARIABLE = "ASSIGNMENT_JOURNAL"  # the same for work that goes to another folder by mistake
+
+
+def _recorded(item: str, folder: Path | str, work: Callable[[], dict], began: float | None = None) -> Outcome:
+    """Do the work of one item, note times and worker, and write the Outcome into the journal of a timed run.
+
+    The journal lets timed_run know what every worker did, whatever the function under test returns.
+    """
+    worker = _worker()
+    started, cpu = time.perf_counter(), time.thread_time()
+    meeting = os.path.join(folder, JOURNAL, MEETING)
+    if os.path.exists(meeting):
+        _meet(meeting, worker)
+    result = work()
+    outcome = Outcome(
+        item,
+        started=began or started,
+        finished=time.perf_counter(),
+        cpu=time.thread_time() - cpu,
+        worker=worker,
+        **result,
+    )
+    line = json.dumps(asdict(outcome)) + "\n"
+    for journal in filter(None, (os.path.join(folder, JOURNAL), os.environ.get(JOURNAL_VARIABLE))):
+        with contextlib.suppress(OSError), open(os.path.join(journal, worker), "a", encoding="utf-8") as file:
+            file.write(line)  # outside of a timed run neither folder exists
+            break
+    return outcome
+
+
+def _meet(meeting: str, worker: str) -> None:
+    """Wait until a second item is in work, which notes "met", or until patience ends, which notes "alone".
+
+    This proves on a machine of any speed whether a function really works on two items at once. The check of an
+    exercise asks for it, by making the folder, only where the times of a run leave that open.
+    """
+    here = os.path.join(meeting, f"in-work-{worker}")
+    end = time.monotonic() + float(Path(meeting, "patience").read_text())
+    Path(here).touch()
+    while not {"met", "alone"} & set(names := os.listdir(meeting)):
+        if len(names) > 2:  # this one, another one, and "patience"
+            Path(meeting, "met").touch()
+        elif time.monotonic() > end:
+            Path(meeting, "alone").touch()
+        else:
+            time.sleep(0.01)
+    os.unlink(here)
+
+
+class UnequalWork(AssignmentError):
+    """Two runs may not be compared; the text says which rule broke."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One timed run of one stage.
+
+    Attributes:
+        task: "download" or "resize".
+        items: ids of photos or paths of images, as many as there were to be done.
+        wall: wall time in seconds, from the call to the return, start-up of a pool included.
+        started: when it began, in seconds on time.perf_counter.
+        caller: process id and thread id of the notebook itself.
+        outcomes: what the workers noted, in the order in which they finished.
+        files: SHA-256 of every file in the run's folder, by name.
+    """
+
+    task: str
+    items: tuple[str, ...] = field(repr=False)
+    wall: float
+    started: float
+    caller: str
+    outcomes: tuple[Outcome, ...] = field(repr=False)
+    files: dict[str, str] = field(repr=False)
+    folder: Path = field(repr=False)
+
+    @property
+    def workers(self) -> int:
+        """How many threads or processes did the work."""
+        return len({outcome.worker for outcome in self.outcomes})
+
+    @property
+    def mode(self) -> str:
+        """serial, threads, processes or coroutines: read from who did the work, not from what was meant."""
+        if self.workers == 1 and self.peak > 1:
+            return "coroutines"
+        if {outcome.worker for outcome in self.outcomes} <= {self.caller}:
+            return "serial"
+        here = self.caller.split("-")[0]
+        return "threads" if all(outcome.worker.split("-")[0] == here for outcome in self.outcomes) else "processes"
+
+    @property
+    def done(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.status is Status.DONE]
+
+    @property
+    def throughput(self) -> float:
+        """Items per second of wall time."""
+        return len(self.done) / self.wall
+
+    @property
+    def overlap(self) -> float:
+        """Sum of the items' own times over the wall time: how many were in work at once, on average."""
+        return sum(outcome.finished - outcome.started for outcome in self.outcomes) / self.wall
+
+    @property
+    def start_up(self) -> float:
+        """Seconds until the first item was begun: what it takes to start the workers."""
+        return min((outcome.started for outcome in self.outcomes), default=self.started) - self.started
+
+    @property
+    def peak(self) -> int:
+        """The most items that were in work at the same moment."""
+        edges = sorted([(o.started, 1) for o in self.outcomes] + [(o.finished, -1) for o in self.outcomes])
+        return max(itertools.accumulate((step for _, step in edges), initial=0))
+
+    @property
+    def cpu(self) -> float:
+        """Seconds for which the items kept a CPU busy, all workers together."""
+        return sum(outcome.cpu for outcome in self.outcomes)
+
+    def label(self) -> str:
+        """ "serial", "1 thread", "2 processes", ..."""
+        if self.mode in ("serial", "coroutines"):
+            return self.mode
+        one = {"threads": "thread", "processes": "process"}[self.mode]
+        return f"1 {one}" if self.workers == 1 else f"{self.workers} {self.mode}"
+
+    def sentence(self) -> str:
+        """What was done, for the line below the progress bar."""
+        megabytes = sum(outcome.bytes for outcome in self.done) / 1e6
+        text = (
+            f"{self.task.capitalize()}, {self.label()}: {len(self.done):,} of {len(self.items):,} photos, "
+            f"{megabytes:,.1f} MB in {self.wall:.1f} s ({self.throughput:.1f} photos/s)."
+        )
+        found = problems(self)
+        return f"{text} This run does not count: {'; '.join(found)}." if found else text
+
+    def row(self) -> dict[str, object]:
+        """The run as one row of a table: MB are 10^6 bytes, times are seconds."""
+        return {
+            "stage": self.task,
+            "mode": self.mode,
+            "workers": self.workers,
+            "photos": len(self.done),
+            "MB written": round(sum(outcome.bytes for outcome in self.done) / 1e6, 1),
+            "wall time (s)": round(self.wall, 2),
+            "photos/s": round(self.throughput, 1),
+            "CPU time (s)": round(self.cpu, 2),
+            "in work at once": round(self.overlap, 2),
+            "peak": self.peak,
+        }
+
+    def discard(self) -> None:
+        """Delete the run's files; its records and digests stay."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def timed_run(function: Callable, items: Sequence[Photo | Path], *arguments: object) -> Run:
+    """Call `function(items, folder, *arguments)` with an empty folder, and measure it.
+
+    The name of the function begins with the stage: download_serial, resize_parallel, ...
+    """
+    task, _, _ = function.__name__.partition("_")
+    folder = CACHE / "runs" / function.__name__
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / JOURNAL).mkdir(parents=True)
+    names = tuple(item.id if isinstance(item, Photo) else os.fspath(item) for item in items)
+    os.environ[JOURNAL_VARIABLE] = str((folder / JOURNAL).absolute())
+    try:
+        started = time.perf_counter()
+        function(items, folder, *arguments)
+        wall = time.perf_counter() - started
+    finally:
+        del os.environ[JOURNAL_VARIABLE]
+    return Run(task, names, wall, started, _worker(), _read_journal(folder), _digests(folder), folder)
+
+
+def _worker() -> str:
+    return f"{os.getpid()}-{threading.get_native_id()}"
+
+
+def _read_journal(folder: Path) -> tuple[Outcome, ...]:
+    outcomes = []
+    for path in (path for path in (folder / JOURNAL).iterdir() if path.is_file()):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            values = json.loads(line)
+            outcomes.append(Outcome(**values | {"status": Status(values["status"])}))
+    return tuple(sorted(outcomes, key=lambda outcome: outcome.finished))
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def problems(run: Run) -> list[str]:
+    """Why the time of this run does not count; an empty list if it does."""
+    found = []
+    asked, noted = Counter(map(_same, run.items)), Counter(_same(outcome.item) for outcome in run.outcomes)
+    missing, surplus = asked - noted, noted - asked
+    late = [outcome for outcome in run.outcomes if outcome.finished > run.started + run.wall]
+    failed = [outcome for outcome in run.outcomes if outcome.status is Status.FAILED]
+    skipped = [outcome for outcome in run.outcomes if outcome.status is Status.SKIPPED]
+    strayed = [o for o in run.done if _same(os.path.dirname(o.path)) != _same(os.fspath(run.folder))]
+    if failed:
+        reasons = ", ".join(f"{reason} ({n})" for reason, n in Counter(o.error for o in failed).most_common(3))
+        found.append(f"{len(failed):,} of {len(run.items):,} items failed: {reasons}")
+    if missing:
+        found.append(f"{missing.total():,} of {len(run.items):,} items were never done")
+    if surplus:
+        found.append(f"{surplus.total():,} items were done more than once, or were not on the list")
+    if late:
+        found.append(f"{len(late):,} items were finished after the clock had stopped")
+    if strayed:
+        found.append(f"{len(strayed):,} files were written to another folder than the one that was given")
+    if skipped:
+        found.append(f"{len(skipped):,} items were skipped because their file was there already")
+    if not found and len(run.files) != len(run.items):
+        found.append(f"{len(run.files):,} files stand in the folder, not {len(run.items):,}")
+    return found
+
+
+def _same(name: str) -> str:
+    """One spelling for each item: paths may be relative or absolute; an id stays as it is."""
+    return os.path.normcase(os.path.abspath(name)) if os.path.dirname(name) else name
+
+
+def compare(baseline: Run, other: Run) -> float:
+    """Speed-up: the baseline's wall time divided by the other run's. Both must have done equal work.
+
+    Raises:
+        UnequalWork: the runs differ in stage, items, files or bytes, or one of them has failures.
+    """
+    for run in (baseline, other):
+        if found := problems(run):
+            raise UnequalWork(f"The {run.mode} {run.task} does not count: {'; '.join(found)}.")
+    if baseline.task != other.task:
+        raise UnequalWork(f"The two runs were of different stages: {baseline.task} and {other.task}.")
+    if Counter(map(_same, baseline.items)) != Counter(map(_same, other.items)):
+        raise UnequalWork("The two runs had different items to do.")
+    if different := sum(baseline.files[name] != other.files.get(name) for name in baseline.files):
+        raise UnequalWork(f"{different:,} files of the {other.mode} run differ from those of the {baseline.mode} run.")
+    return baseline.wall / other.wall
+
+
+def sweep(
+    functions: Sequence[Callable],
+    items: Sequence[Photo | Path],
+    counts: Sequence[int],
+    *arguments: object,
+    repetitions: int = 3,
+) -> list[tuple[int, Run]]:
+    """Timed runs with each number of workers, in alternation, so that a disturbance does not hit one alone.
+
+    Returns:
+        (number of workers, Run), all proved to be of equal work; their files are deleted again.
+
+    Raises:
+        UnequalWork: as in compare.
+    """
+    runs: list[tuple[int, Run]] = []
+    plan = [(function, count) for _ in range(repetitions) for function in functions for count in counts]
+    with _bar(len(plan), f"Measuring {len(items)} items", unit=" runs") as bar, _quiet():
+        for function, count in plan:
+            run = timed_run(function, items, *arguments, count)
+            compare(runs[0][1] if runs else run, run)
+            run.discard()
+            runs.append((count, run))
+            bar.update()
+    return runs
+
+
+def keep(run: Run, folder: Path | str) -> list[Path]:
+    """Move the files of a run to their place, for example `images/`; returns their paths, sorted by name.
+
+    Other files in the folder stay; a file of the same name is replaced.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in run.files:
+        os.replace(run.folder / name, folder / name)
+    run.discard()
+    return [folder / name for name in run.files]
+
+
+# --- Progress -------------------------------------------------------------------------------------------------
+
+
+def progress(iterable: Iterable, description: str, total: int | None = None) -> Iterator:
+    """Pass the items on and count them in one line: live in a notebook or a terminal, readable when saved."""
+    total = len(iterable) if total is None else total  # type: ignore[arg-type]
+    with _bar(total, description) as bar:
+        for item in iterable:
+            yield item
+            bar.update()
+
+
+def _bar(total: int, description: str, unit: str = " photos", initial: int = 0):
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total,
+        desc=description,
+        unit=unit,
+        initial=initial,
+        ncols=100,
+        mininterval=0.25,
+        file=_DisplayLine() if _in_notebook() and not _progress["disable"] else sys.stderr,
+        disable=_progress["disable"],
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress lines inside: the sweep has one of its own."""
+    _progress["disable"] = True
+    try:
+        yield
+    finally:
+        _progress["disable"] = False
+
+
+_progress = {"disable": False}
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+class _DisplayLine(io.TextIOBase):
+    """A file for tqdm whose text is one notebook output, updated in place.
+
+    tqdm.notebook draws a widget that saved notebooks show as "0%", and plain tqdm leaves a line for each update.
+    """
+
+    def __init__(self) -> None:
+        from IPython.display import display
+
+        self.handle = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def write(self, text: str) -> int:
+        if line := text.strip():
+            self.handle.update({"text/plain": line}, raw=True)
+        return len(text)

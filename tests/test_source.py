@@ -1,0 +1,580 @@
+"""Source and collect_photos(): requests to the API, their failures, and the metadata that is kept on disk."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from conftest import source_of
+
+import helpers
+import practice
+from helpers import (
+    AssignmentError,
+    KeyRejected,
+    Photo,
+    QuotaReached,
+    Secret,
+    Settings,
+    Source,
+    SourceError,
+    collect_photos,
+    connect,
+)
+
+KEY = "Qz9Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk2M"  # as long as a real one
+RANDOM = "/photos/random"
+CACHED = Path("cache/metadata/practice-test.jsonl")
+PAGE = json.dumps([{"id": f"photo-{number}"} for number in range(30)]).encode()
+
+
+@pytest.fixture(autouse=True)
+def _no_pause_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helpers, "_back_off", lambda attempt, retry_after=None: None)
+
+
+@dataclass
+class Host:
+    """Another host, which notes what it is asked and answers with what `reply` returns: status, type, body."""
+
+    address: str = ""
+    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # path and headers
+    headers: dict[str, str] = field(default_factory=dict)  # further ones of its answers
+    reply: Callable[[], tuple[int, str, bytes]] = lambda: (200, "application/json", b"[]")
+
+    def source(self) -> Source:
+        return Source("Unsplash", "host", self.address, [self.address], Secret(KEY))
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    found = Host()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.seen.append((self.path, dict(self.headers)))
+            status, kind, body = found.reply()
+            self.send_response(status)
+            for name, value in found.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        found.address = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield found
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def fresh(start: Callable[..., practice.PracticeServer]) -> Iterator[Callable[..., Source]]:
+    """Sources with a practice server of their own, none of whose photos have been dealt yet."""
+    servers = []
+
+    def fresh(**options: object) -> Source:
+        servers.append(start(**options))
+        return source_of(servers[-1])
+
+    yield fresh
+    for server in servers:
+        server.close()
+
+
+def failure(kind: type[AssignmentError], function: Callable, *arguments: object, **named: object) -> str:
+    """The text with which the call fails: one plain line, in a notebook and anywhere, without the key."""
+    with pytest.raises(kind) as caught:
+        function(*arguments, **named)
+    text = str(caught.value)
+    assert type(caught.value) is kind
+    assert isinstance(caught.value, AssignmentError)
+    assert caught.value._render_traceback_() == [f"{kind.__name__}: {text}"]
+    assert len(text.splitlines()) == 1
+    assert not re.search(r"\w(Error|Exception)\b|Errno|http|object at", text), text
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+    return text
+
+
+def closed_port() -> str:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+
+# --- one request ------------------------------------------------------------------------------------------------
+
+
+def test_a_request_sends_the_key_in_a_header_alone_and_returns_json(host: Host) -> None:
+    host.reply = lambda: (200, "application/json", '{"caption": "Grüße"}'.encode())
+    assert host.source().get(RANDOM, count=3, query="blue sky") == {"caption": "Grüße"}
+    [(path, headers)] = host.seen
+    assert path == f"{RANDOM}?count=3&query=blue+sky"
+    assert headers["Authorization"] == f"Client-ID {KEY}"
+    assert headers["Accept-Version"] == "v1"
+
+
+def test_a_compressed_answer_is_unpacked(host: Host) -> None:
+    host.headers["Content-Encoding"] = "gzip"
+    host.reply = lambda: (200, "application/json", gzip.compress(PAGE))
+    assert host.source().get(RANDOM, count=30) == json.loads(PAGE)
+
+
+def test_the_image_host_never_sees_the_key(server: practice.PracticeServer, host: Host, tmp_path: Path) -> None:
+    source = Source("Unsplash", "test", server.api, [host.address, server.images], Secret(server.key))
+    records = source.get(RANDOM, count=1)
+    [photo] = source.photos(records)
+    assert helpers.download_photo(photo, tmp_path).status is helpers.Status.DONE
+    assert server.stats()["leaks"] == 0
+    helpers.download_photo(Photo("elsewhere", f"{host.address}/photo-1?w=1080"), tmp_path)
+    assert host.seen
+    for path, headers in host.seen:
+        assert path == "/photo-1?w=1080"
+        assert "Authorization" not in headers
+        assert server.key not in str(headers)
+
+
+def test_the_remaining_quota_is_read_from_the_answer(source: Source, host: Host) -> None:
+    source.get(RANDOM, count=1)
+    assert source.remaining == source.server.stats()["remaining"]
+    other = host.source()
+    other.get(RANDOM)  # without the header
+    assert other.remaining is None
+
+
+def test_a_redirect_is_not_followed(source: Source, host: Host) -> None:
+    source.server.faults({"path": RANDOM, "fault": "redirect", "value": f"{host.address}/photos/random"})
+    assert "status 302" in failure(SourceError, source.get, RANDOM, count=1)
+    assert host.seen == []
+
+
+@pytest.mark.parametrize("address", ["https://[", "http://a..b/photos", "http://", "\\"])
+def test_a_redirect_to_an_impossible_address_is_a_failure_of_the_source(source: Source, address: str) -> None:
+    source.server.faults({"path": RANDOM, "fault": "redirect", "value": address})
+    assert source.name in failure(SourceError, source.get, RANDOM, count=1)
+
+
+def test_a_wrong_key_is_rejected_at_once_without_showing_it(server: practice.PracticeServer) -> None:
+    source = Source("Unsplash", "test", server.api, [server.images], Secret(KEY))
+    refused = server.stats()["refused"]
+    text = failure(KeyRejected, source.get, RANDOM, count=1)
+    assert "Unsplash refused the access key ********" in text
+    assert "config.ini" in text
+    assert server.stats()["refused"] == refused + 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "error"),
+    [
+        (403, "text/plain", b"Rate Limit Exceeded", QuotaReached),
+        (403, "text/html", b"rate limit exceeded\n", QuotaReached),
+        (403, "application/json", b'{"errors": ["Rate Limit Exceeded"]}', QuotaReached),
+        (429, "text/plain", b"", QuotaReached),
+        (403, "application/json", b'{"errors": ["Missing permission"]}', SourceError),
+        (400, "application/json", b'{"errors": ["count is invalid"]}', SourceError),
+        (404, "application/json", b'{"errors": ["No photos found."]}', SourceError),
+        (401, "application/json", b'{"errors": ["OAuth error: The access token is invalid"]}', KeyRejected),
+    ],
+)
+def test_a_refusal_ends_the_request_at_once(host: Host, status: int, kind: str, body: bytes, error: type) -> None:
+    host.reply = lambda: (status, kind, body)
+    text = failure(error, host.source().get, RANDOM, count=30)
+    assert "Unsplash" in text
+    assert str(status) in text or error is not SourceError
+    assert len(host.seen) == 1
+
+
+TROUBLE = [
+    ("500", "it answered with status 500"),
+    ("502", "it answered with status 502"),
+    ("503", "it answered with status 503"),
+    ("html", "the answer is not JSON"),
+    ("empty", "the answer is not JSON"),
+    ("truncated", "the answer is not JSON"),
+    ("corrupt", "the answer is not JSON"),
+    ("cut", "the connection broke off"),
+    ("reset", "the connection broke off"),
+    ("stall", "no answer in time"),
+]
+
+
+@pytest.mark.parametrize(("fault", "words"), TROUBLE)
+def test_trouble_is_tried_again_and_told_in_plain_words_when_it_stays(
+    source: Source, monkeypatch: pytest.MonkeyPatch, fault: str, words: str
+) -> None:
+    if fault == "stall":
+        monkeypatch.setattr(helpers, "TIMEOUT", (10, 0.3))
+    source.server.faults({"path": RANDOM, "fault": fault})
+    before = source.server.stats()["requests"]
+    text = failure(SourceError, source.get, RANDOM, count=2)
+    assert words in text
+    assert source.name in text
+    assert source.server.stats()["requests"] - before == helpers.TRIES
+
+
+@pytest.mark.parametrize("fault", ["500", "html", "cut", "reset"])
+def test_a_request_succeeds_when_the_trouble_ends_in_time(source: Source, fault: str) -> None:
+    source.server.faults({"path": RANDOM, "fault": fault, "times": helpers.TRIES - 1})
+    before = source.server.stats()["requests"]
+    assert len(source.get(RANDOM, count=2)) == 2
+    assert source.server.stats()["requests"] - before == helpers.TRIES
+
+
+def test_an_answer_that_only_drips_ends_at_the_deadline(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helpers, "DEADLINE", 0.3)
+    monkeypatch.setattr(helpers, "TRIES", 1)
+    source.server.faults({"path": RANDOM, "fault": "drip", "value": 0.001})  # at least 3 s for one record
+    assert "no answer in time" in failure(SourceError, source.get, RANDOM, count=1)
+
+
+def test_a_host_that_does_not_answer_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source("Unsplash", "test", closed_port(), [], Secret(KEY))
+    assert "the connection was refused" in failure(SourceError, source.get, RANDOM)
+
+    def unknown(*_: object, **__: object) -> None:  # what a machine without a network says
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    source = Source("Unsplash", "test", "http://api.invalid", [], Secret(KEY))
+    assert "name was not found" in failure(SourceError, source.get, RANDOM)
+
+
+# --- what to download -------------------------------------------------------------------------------------------
+
+UNSPLASH = Source("Unsplash", "unsplash", helpers.UNSPLASH, helpers.UNSPLASH_IMAGES, Secret(KEY))
+GOOD = {"id": "abcdefghijk", "urls": {"regular": "https://images.unsplash.com/photo-1?w=1080&ixid=M3w"}}
+GOOD_PHOTO = Photo("abcdefghijk", "https://images.unsplash.com/photo-1?w=1080&ixid=M3w")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/photo-1",
+        "http://images.unsplash.com/photo-1",
+        "ftp://images.unsplash.com/photo-1",
+        "file:///images.unsplash.com/photo-1",
+        "//images.unsplash.com/photo-1",
+        "https://images.unsplash.com.example.com/photo-1",
+        "https://images.unsplash.com@example.com/photo-1",
+        "https://example.com\\@images.unsplash.com/photo-1",
+        "https://api.unsplash.com/photo-1",
+        "https://images.unsplash.com:8443/photo-1",
+        "https://[",
+        "",
+        None,
+        5,
+    ],
+)
+def test_an_image_address_elsewhere_is_left_out_and_told(url: object, capsys: pytest.CaptureFixture) -> None:
+    assert UNSPLASH.photos([{"id": "bad", "urls": {"regular": url}}, GOOD]) == [GOOD_PHOTO]
+    assert re.search(r"left out: 1 \(bad\)", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("urls", [{}, None, [], "https://images.unsplash.com/photo-1", {"small": "x"}])
+def test_a_record_without_addresses_is_left_out_and_told(urls: object, capsys: pytest.CaptureFixture) -> None:
+    assert UNSPLASH.photos([{"id": "bad", "urls": urls}, {"id": "bare"}, GOOD]) == [GOOD_PHOTO]
+    assert re.search(r"left out: 2 \(bad, bare\)", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../x", "..", ".", "a/b", "a\\b", "C:x", "con", "NUL", "Lpt1", "x" * 500, "x" * 65, "", None, 5, "x\n", "é"],
+)
+def test_an_id_that_could_be_no_file_name_is_left_out_and_told(name: object, capsys: pytest.CaptureFixture) -> None:
+    assert UNSPLASH.photos([GOOD | {"id": name}, GOOD]) == [GOOD_PHOTO]
+    told = capsys.readouterr().out
+    assert "left out: 1 (" in told
+    assert len(told) < 200
+
+
+@pytest.mark.parametrize("name", ["-abcdefghij", "_bcdefghijk", "--", "connie", "x" * 64])
+def test_every_proper_id_is_accepted(name: str, capsys: pytest.CaptureFixture) -> None:
+    assert UNSPLASH.photos([GOOD | {"id": name}]) == [Photo(name, GOOD_PHOTO.url)]
+    assert capsys.readouterr().out == ""
+
+
+def test_premium_photos_and_other_qualities_keep_their_address_as_it_came() -> None:
+    urls = {"regular": "https://plus.unsplash.com/premium-1?w=1080", "full": "https://images.unsplash.com/f?a=%2F&b"}
+    assert UNSPLASH.photos([{"id": "a", "urls": urls}]) == [Photo("a", urls["regular"])]
+    assert UNSPLASH.photos([{"id": "a", "urls": urls}], "full") == [Photo("a", urls["full"])]
+
+
+def test_addresses_of_an_earlier_practice_server_are_moved_to_this_one(
+    source: Source, records: list[dict], tmp_path: Path
+) -> None:
+    old = json.loads(json.dumps(records).replace(source.server.images, closed_port()))
+    assert old != records
+    photos = source.photos(old)
+    assert [photo.url for photo in photos] == [record["urls"]["regular"] for record in records]
+    assert helpers.download_photo(photos[0], tmp_path).status is helpers.Status.DONE
+    assert source.photos([{"id": "a", "urls": {}}, {"id": "b", "urls": {"regular": ""}}]) == []
+
+
+# --- collecting metadata ----------------------------------------------------------------------------------------
+
+
+def pages() -> list[list[str]]:
+    """The ids of each page on disk."""
+    lines = CACHED.read_text(encoding="utf-8").splitlines()
+    return [[record["id"] for record in json.loads(line)["photos"]] for line in lines]
+
+
+def after_one_page(fault: str) -> list[dict]:
+    """Fault rules that let one request pass and spoil all others."""
+    return [{"path": RANDOM, "fault": "delay", "value": 0, "times": 1}, {"path": RANDOM, "fault": fault}]
+
+
+@pytest.mark.parametrize(("count", "requests"), [(1, 1), (30, 1), (31, 2), (60, 2)])
+def test_thirty_photos_cost_one_request_and_cached_ones_none(
+    fresh: Callable[..., Source], capsys: pytest.CaptureFixture, count: int, requests: int
+) -> None:
+    source = fresh()
+    first = collect_photos(source, count)
+    assert len({record["id"] for record in first}) == len(first) == count
+    assert source.server.stats()["requests"] == requests
+    assert "no request" not in capsys.readouterr().out
+    assert collect_photos(source, count) == first  # the same ones, and in the same order
+    assert source.server.stats()["requests"] == requests
+    assert f"The metadata of {count} photos are on disk already" in capsys.readouterr().out
+
+
+def test_records_are_kept_as_the_api_sent_them_without_the_key(fresh: Callable[..., Source]) -> None:
+    source = fresh()
+    record = collect_photos(source, 30)[7]
+    sent = source.get(f"/photos/{record['id']}")
+    assert record == sent
+    assert collect_photos(source, 30)[7] == sent
+    assert source.server.key not in CACHED.read_text(encoding="utf-8")
+    assert list(CACHED.parent.iterdir()) == [CACHED]
+
+
+def test_the_cache_may_stand_in_another_folder(source: Source, tmp_path: Path) -> None:
+    collect_photos(source, 3, cache=tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b" / CACHED.name).exists()
+    assert not CACHED.exists()
+
+
+def test_each_page_is_on_disk_before_the_next_is_asked_for(host: Host) -> None:
+    path, found = Path("cache/metadata/host.jsonl"), []
+
+    def reply() -> tuple[int, str, bytes]:
+        found.append(path.read_text(encoding="utf-8").count("\n") if path.exists() else 0)
+        page = [{"id": f"photo-{len(found)}-{number}"} for number in range(30)]
+        return 200, "application/json", json.dumps(page).encode()
+
+    host.reply = reply
+    collect_photos(host.source(), 90)
+    assert found == [0, 1, 2]
+    assert path.read_text(encoding="utf-8").count("\n") == 3
+    assert {seen for seen, _ in host.seen} == {f"{RANDOM}?count=30"}
+
+
+def test_when_the_quota_ends_the_message_says_what_is_there_and_when_to_go_on(fresh: Callable[..., Source]) -> None:
+    text = failure(QuotaReached, collect_photos, fresh(quota=1), 1060)
+    assert "30 of 1,060 records are on disk" in text
+    assert re.search(r"after \d\d:\d\d", text)
+    assert "wait=True" in text
+    assert [len(page) for page in pages()] == [30]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        ("quota", QuotaReached, "30 of 60 records"),
+        ("quota-json", QuotaReached, "30 of 60 records"),
+        ("429", QuotaReached, "30 of 60 records"),
+        ("401", KeyRejected, "refused the access key"),
+        ("reset", SourceError, "the connection broke off"),
+        ("502", SourceError, "status 502"),
+        ("json", SourceError, "something else than a list of photos"),
+    ],
+)
+def test_trouble_in_the_middle_keeps_what_is_there_and_later_only_the_rest_is_asked_for(
+    fresh: Callable[..., Source], fault: str, error: type, words: str
+) -> None:
+    source = fresh()
+    # A spoilt answer has dealt its photos as well: after it, the rest comes from a server that goes on dealing.
+    source.server.faults(*after_one_page(fault))
+    assert words in failure(error, collect_photos, source, 60)
+    [page] = pages()
+    source.server.faults()
+    before = source.server.stats()["requests"]
+    assert collect_photos(source, 30) == collect_photos(source, 30)
+    assert source.server.stats()["requests"] == before
+    ids = [record["id"] for record in collect_photos(source, 60)]
+    assert ids[:30] == page
+    assert len(set(ids)) == 60
+    assert pages()[0] == page
+    assert source.server.stats()["requests"] - before == len(pages()) - 1
+
+
+def test_with_wait_the_cell_goes_on_in_the_next_hour(host: Host, capsys: pytest.CaptureFixture) -> None:
+    hours = []
+
+    def reply() -> tuple[int, str, bytes]:
+        hours.append(time.time() // 0.5)
+        return (200, "application/json", PAGE) if len(hours) == 3 else (403, "text/plain", b"Rate Limit Exceeded")
+
+    host.reply = reply
+    assert len(collect_photos(host.source(), 30, wait=True, hour=0.5)) == 30
+    assert hours[0] < hours[1] < hours[2]
+    assert "Waiting for the next hour's quota" in capsys.readouterr().err
+
+
+def test_repeated_photos_are_dropped(fresh: Callable[..., Source]) -> None:
+    source = fresh(repeats=0.4)
+    ids = [record["id"] for record in collect_photos(source, 60)]
+    assert len(set(ids)) == len(ids) == 60
+    dealt = [name for page in pages() for name in page]
+    assert len(dealt) > len(set(dealt)) >= 60
+    assert source.server.stats()["requests"] == len(pages())
+
+
+def test_a_source_with_too_few_photos_ends_before_the_quota_is_burnt(fresh: Callable[..., Source]) -> None:
+    source = fresh()
+    text = failure(SourceError, collect_photos, source, 90)
+    assert "no more than 60 different photos" in text
+    assert source.server.stats()["requests"] <= 10
+    assert len(collect_photos(source, 60)) == 60
+
+
+FOREIGN = b'{"source": "practice-60", "photos": [{"id": "foreign"}]}\n'
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        FOREIGN,
+        b"not json\n",
+        b"\n",
+        b"null\n",
+        b"[1, 2]\n",
+        b"\xff\xfe\x00\n",
+        b'{"source": "host"}\n',
+        b'{"source": "host", "photos": 5}\n',
+        b'{"source": "host", "photos": [null]}\n',
+        b'{"source": "host", "photos": ' + b"9" * 5000 + b"}\n",
+        b"[" * 100_000 + b"\n",
+    ],
+    ids=lambda rubbish: repr(rubbish[:45]),
+)
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_lines_that_are_no_pages_are_told_and_left_out(
+    host: Host, capsys: pytest.CaptureFixture, rubbish: bytes, first: bool
+) -> None:
+    host.reply = lambda: (200, "application/json", PAGE)
+    path = Path("cache/metadata/host.jsonl")
+    records = collect_photos(host.source(), 30)
+    whole = path.read_bytes()
+    path.write_bytes(rubbish + whole if first else whole + rubbish)
+    capsys.readouterr()
+    assert collect_photos(host.source(), 30) == records == json.loads(PAGE)
+    assert re.search(r"host\.jsonl.*left out: 1\.", capsys.readouterr().out)
+    assert path.read_bytes() == whole
+    assert list(path.parent.iterdir()) == [path]
+    assert len(host.seen) == 1
+
+
+@pytest.mark.parametrize("kept", [1, 1000, -1], ids=["one byte", "1000 bytes", "all but the line end"])
+def test_a_cut_off_last_line_is_told_left_out_and_asked_for_again(
+    fresh: Callable[..., Source], capsys: pytest.CaptureFixture, kept: int
+) -> None:
+    source = fresh()
+    collect_photos(source, 60)
+    first, second = CACHED.read_bytes().splitlines(keepends=True)
+    CACHED.write_bytes(first + second[:kept])
+    capsys.readouterr()
+    records = collect_photos(source, 60)
+    assert re.search(r"practice-test\.jsonl.*left out: 1\.", capsys.readouterr().out)
+    assert len({record["id"] for record in records}) == 60
+    assert CACHED.read_bytes().startswith(first)
+    assert [record["id"] for record in records[:30]] == pages()[0]
+    assert collect_photos(source, 60) == records
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_a_record_without_an_id_costs_neither_its_page_nor_a_second_request(
+    host: Host, capsys: pytest.CaptureFixture
+) -> None:
+    page = [{"id": f"photo-{number}"} for number in range(27)] + [{"id": "../x"}, {"id": None}, {}]
+    host.reply = lambda: (200, "application/json", json.dumps(page).encode())
+    assert collect_photos(host.source(), 27) == page[:27]
+    assert collect_photos(host.source(), 27) == page[:27]
+    assert len(host.seen) == 1
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_outside_a_notebook_progress_goes_to_the_error_stream(source: Source, capsys: pytest.CaptureFixture) -> None:
+    collect_photos(source, 30)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert re.search(r"Collecting metadata: 100%.* 30/30 ", told.err)
+
+
+# --- connect ----------------------------------------------------------------------------------------------------
+
+
+def test_without_a_key_a_practice_server_starts_with_the_settings(capsys: pytest.CaptureFixture) -> None:
+    source = connect(Settings(photos=3, latency_ms=7, bandwidth_mbit=16, quota=4))
+    try:
+        assert source.server.api == source.api
+        assert source.api.startswith("http://127.0.0.1:")
+        assert source.image_hosts == (source.server.images,)
+        options = dict(option.removeprefix("--").split("=") for option in source.server.process.args[4:])
+        assert {"photos": "3", "latency": "0.007", "bandwidth": "2000000.0", "quota": "4"}.items() <= options.items()
+        assert source.slug == f"practice-3-{source.server.version}"
+        assert len(collect_photos(source, 3)) == 3
+        assert source.remaining == 3
+        assert source.describe() == (
+            "Photos come from the practice server on this machine, without a key: "
+            "median latency 7 ms, 16 Mbit/s per connection."
+        )
+        assert source.server.key not in f"{source!r} {source} {vars(source)} {source.server}"
+        assert "Drawing practice photos, once: 100%" in capsys.readouterr().err
+    finally:
+        source.close()
+    assert source.server.process.poll() is not None
+
+
+def test_unlimited_bandwidth_is_described_as_such(server: practice.PracticeServer) -> None:
+    assert source_of(server).describe().endswith("median latency 2 ms, no limit of bandwidth per connection.")
+
+
+def test_a_practice_server_that_can_not_start_is_told_in_plain_words() -> None:
+    Path("cache").write_text("a file where the folder should be", encoding="utf-8")
+    assert "practice server did not start" in failure(SourceError, connect, Settings(photos=1))
+
+
+def test_with_a_key_unsplash_is_named_without_any_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def network(*_: object, **__: object) -> None:
+        raise AssertionError("network access")
+
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, network)
+    source = connect(Settings(access_key=Secret(KEY)))
+    assert (source.api, source.slug, source.server) == ("https://api.unsplash.com", "unsplash", None)
+    assert source.image_hosts == ("https://images.unsplash.com", "https://plus.unsplash.com")
+    assert source.describe() == f"Photos come from Unsplash with your access key ********{KEY[-4:]}."
+    assert KEY not in f"{source!r} {source} {vars(source)}"
+    source.close()
+
+
+@pytest.mark.parametrize("kind", AssignmentError.__subclasses__())
+def test_a_notebook_shows_every_failure_of_the_assignment_in_one_line(kind: type[AssignmentError]) -> None:
+    assert kind("What to do.")._render_traceback_() == [f"{kind.__name__}: What to do."]

@@ -1,0 +1,482 @@
+"""make_thumbnail: every kind of image becomes a small upright sRGB JPEG, or a failed Outcome and no file."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import pickle
+import struct
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from helpers import Outcome, Status, make_thumbnail
+from practice import PracticeServer
+
+ORIENTATION = 0x0112  # number of the EXIF tag
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "thumbnails"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def drawn(server: PracticeServer, pictures: Path) -> list[Path]:
+    """The practice photographs, drawn before the server starts."""
+    return sorted(pictures.glob("pictures-*/*.jpg"))
+
+
+def gradient(width: int = 320, height: int = 240) -> Image.Image:
+    """Smooth colours that grow from left to right, from top to bottom, and along both."""
+    x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
+    return Image.fromarray((np.dstack([x, y, (x + y) / 2]) * 200 + 30).astype(np.uint8))
+
+
+def grey() -> Image.Image:
+    return gradient().convert("L")
+
+
+def two_tone() -> Image.Image:
+    return grey().convert("1", dither=Image.Dither.NONE)
+
+
+def deep(top: float, kind: type) -> Image.Image:
+    """A ramp with 16 or 32 bits for each pixel."""
+    return Image.fromarray(ramp(top).astype(kind))
+
+
+def shallow() -> Image.Image:
+    """What a ramp should look like."""
+    return deep(255, np.uint8)
+
+
+def half_black() -> Image.Image:
+    return Image.eval(shallow(), lambda value: value if value > 127 else 0)
+
+
+def ramp(top: float) -> np.ndarray:
+    """Grey values from 0 at the left to `top` at the right."""
+    return np.tile(np.linspace(0, top, 320), (240, 1))
+
+
+def half_clear(image: Image.Image) -> Image.Image:
+    """The right half transparent."""
+    image.putalpha(Image.fromarray(np.where(ramp(1) < 0.5, 255, 0).astype(np.uint8)))
+    return image
+
+
+def half_white(image: Image.Image) -> Image.Image:
+    """The right half white: what `half_clear` should look like."""
+    image = image.convert("RGB")
+    image.paste("white", (image.width // 2, 0, image.width, image.height))
+    return image
+
+
+def palette_with_clear_entry() -> Image.Image:
+    image = half_white(gradient()).quantize(255)
+    image.putpalette([*image.getpalette()[: 255 * 3], 9, 9, 9])
+    image.paste(255, (160, 0, 320, 240))
+    return image
+
+
+def save(image: Image.Image, path: Path, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def thumbnail(path: Path, folder: Path, size: int = 200) -> Image.Image:
+    """The thumbnail of this image, whose Outcome and file must be right."""
+    outcome = make_thumbnail(path, folder, size)
+    target = folder / f"{path.stem}.jpg"
+    assert (outcome.status, outcome.error) == (Status.DONE, None)
+    assert (outcome.item, outcome.path) == (str(path), str(target))
+    assert [entry.name for entry in folder.iterdir()] == [target.name]
+    assert outcome.bytes == target.stat().st_size
+    with Image.open(target) as image:
+        assert (image.format, image.mode) == ("JPEG", "RGB")
+        image.load()
+        return image
+
+
+def psnr(image: Image.Image, reference: Image.Image) -> float:
+    error = np.mean((np.asarray(image, float) - np.asarray(reference, float)) ** 2)
+    return float(10 * np.log10(255**2 / error))
+
+
+def assert_alike(image: Image.Image, original: Image.Image, tolerance: float = 4) -> None:
+    """Same colours everywhere, apart from what JPEG, palettes and half a pixel at an edge may change."""
+    expected = np.asarray(original.convert("RGB").resize(image.size, Image.Resampling.BICUBIC), float)
+    assert np.abs(np.asarray(image, float) - expected).mean() < tolerance
+    assert np.abs(np.asarray(image, float).mean((0, 1)) - expected.mean((0, 1))).max() < tolerance
+
+
+# --- input modes and formats -------------------------------------------------------------------------------------
+
+# name of the file -> image to save, options for saving it, and how it should look
+KINDS: dict[str, tuple[Callable, dict, Callable]] = {
+    "RGB.jpg": (gradient, {}, gradient),
+    "RGB.png": (gradient, {}, gradient),
+    "RGB.bmp": (gradient, {}, gradient),
+    "RGB.webp": (gradient, {"quality": 90}, gradient),
+    "progressive.jpg": (gradient, {"progressive": True, "quality": 90}, gradient),
+    "upper.JPEG": (gradient, {}, gradient),
+    "L.jpg": (grey, {}, grey),
+    "L.png": (grey, {}, grey),
+    "L-with-transparency.png": (half_black, {"transparency": 0}, lambda: Image.eval(half_black(), lambda v: v or 255)),
+    "1.png": (two_tone, {}, two_tone),
+    "P.png": (lambda: gradient().quantize(256), {}, gradient),
+    "P-with-transparency.png": (palette_with_clear_entry, {"transparency": 255}, lambda: half_white(gradient())),
+    "PA.tif": (lambda: half_clear(gradient().quantize(256)), {}, lambda: half_white(gradient())),
+    "LA.png": (lambda: half_clear(grey()), {}, lambda: half_white(grey())),
+    "RGB-with-transparency.png": (
+        lambda: half_white(gradient()), {"transparency": (255, 255, 255)}, lambda: half_white(gradient())
+    ),
+    "RGBA.png": (lambda: half_clear(gradient()), {}, lambda: half_white(gradient())),
+    "RGBA.webp": (lambda: half_clear(gradient()), {"quality": 90}, lambda: half_white(gradient())),
+    "CMYK.jpg": (lambda: gradient().convert("CMYK"), {"quality": 90}, gradient),
+    "CMYK.tif": (lambda: gradient().convert("CMYK"), {}, gradient),
+    "YCbCr.tif": (lambda: gradient().convert("YCbCr"), {}, gradient),
+    "LAB.tif": (lambda: ImageCms.profileToProfile(
+        gradient(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+    ), {}, gradient),
+    "I;16.png": (lambda: deep(65535, np.uint16), {}, shallow),
+    "I;16.tif": (lambda: deep(65535, np.uint16), {}, shallow),
+    "I-of-16-bit.tif": (lambda: deep(65535, np.int32), {}, shallow),
+    "I-of-8-bit.tif": (lambda: deep(255, np.int32), {}, shallow),
+    "F-of-16-bit.tif": (lambda: deep(65535, np.float32), {}, shallow),
+    "F-of-8-bit.tif": (lambda: deep(255, np.float32), {}, shallow),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_image_becomes_an_rgb_jpeg_that_looks_the_same(tmp_path: Path, folder: Path, name: str) -> None:
+    make, options, expected = KINDS[name]
+    path = save(make(), tmp_path / name, **options)
+    small = thumbnail(path, folder)
+    assert small.size == (200, 150)
+    assert_alike(small, expected())
+
+
+def test_the_kinds_are_opened_in_the_modes_that_they_are_named_after(tmp_path: Path) -> None:
+    opened = {}
+    for name, (make, options, _) in KINDS.items():
+        with Image.open(save(make(), tmp_path / name, **options)) as image:
+            opened[name] = (image.mode, "transparency" in image.info, "adobe" in image.info)
+    modes = {"RGB", "L", "1", "P", "PA", "LA", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "I", "F"}
+    assert {mode for mode, _, _ in opened.values()} == modes
+    assert {name for name, (_, transparency, _) in opened.items() if transparency} >= {
+        "L-with-transparency.png", "P-with-transparency.png", "RGB-with-transparency.png"
+    }  # fmt: skip
+    assert opened["CMYK.jpg"] == ("CMYK", False, True)  # with the Adobe marker: inverted values
+
+
+def test_16_bit_gradient_keeps_its_shape(tmp_path: Path, folder: Path) -> None:
+    path = save(deep(65535, np.uint16), tmp_path / "deep.png")
+    line = np.asarray(thumbnail(path, folder), float).mean((0, 2))
+    assert np.abs(line - np.linspace(0, 255, line.size)).max() < 4
+    assert len(set(np.round(line))) > 150  # neither clipped nor banded
+
+
+def test_animation_gives_its_first_picture(tmp_path: Path, folder: Path) -> None:
+    frames = [Image.new("RGB", (300, 200), colour) for colour in ("red", "lime", "blue")]
+    for name in ("a.gif", "b.webp", "c.png"):
+        path = save(frames[0], tmp_path / name, save_all=True, append_images=frames[1:], duration=50)
+        with Image.open(path) as image:
+            assert image.n_frames == 3
+        small = thumbnail(path, folder)
+        assert_alike(small, frames[0])
+        (folder / f"{path.stem}.jpg").unlink()
+
+
+# --- orientation and colour profile ------------------------------------------------------------------------------
+
+# Where the first and the last pixel of the first stored row belong (Exif 3.0, tag 274: which sides they name).
+CORNERS = {
+    1: ("top left", "top right"),
+    2: ("top right", "top left"),
+    3: ("bottom right", "bottom left"),
+    4: ("bottom left", "bottom right"),
+    5: ("top left", "bottom left"),
+    6: ("top right", "bottom right"),
+    7: ("bottom right", "top right"),
+    8: ("bottom left", "top left"),
+}
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("orientation", CORNERS)
+def test_thumbnail_stands_upright(tmp_path: Path, folder: Path, orientation: int, suffix: str) -> None:
+    stored = Image.new("RGB", (900, 600), "grey")
+    stored.paste("red", (0, 0, 300, 200))
+    stored.paste("blue", (600, 0, 900, 200))
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    small = thumbnail(save(stored, tmp_path / f"turned.{suffix}", exif=exif), folder, size=120)
+    assert small.size == ((120, 80) if orientation < 5 else (80, 120))
+    assert small.getexif().get(ORIENTATION, 1) == 1  # or a viewer would turn it again
+    right, bottom = small.width - 10, small.height - 10
+    spots = {"top left": (9, 9), "top right": (right, 9), "bottom left": (9, bottom), "bottom right": (right, bottom)}
+    colours = {name: tuple(value > 190 for value in small.getpixel(spot)) for name, spot in spots.items()}
+    first, last = CORNERS[orientation]
+    assert colours.pop(first) == (True, False, False)
+    assert colours.pop(last) == (False, False, True)
+    assert set(colours.values()) == {(False, False, False)}
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_impossible_orientation_is_ignored(tmp_path: Path, folder: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    assert_alike(thumbnail(save(gradient(), tmp_path / "odd.jpg", exif=exif), folder), gradient())
+
+
+def broken_exif(tag: int, kind: int, count: int, value: bytes) -> bytes:
+    """EXIF with orientation 6 and one more tag, as a camera with a bug may write it."""
+    entries = [(ORIENTATION, 3, 1, struct.pack(">HH", 6, 0)), (tag, kind, count, value)]
+    body = b"".join(struct.pack(">HHI4s", *entry) for entry in sorted(entries))
+    return b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", 2) + body + bytes(4)
+
+
+@pytest.mark.filterwarnings("ignore:.*(Metadata Warning|Tag data|Truncated File|Corrupt EXIF)")
+@pytest.mark.parametrize(
+    "tag",
+    [
+        (0x0100, 2, 4, b"abc\0"),  # the width as text
+        (0x010E, 11, 1, struct.pack(">f", 8.5)),  # the description as a number
+        (0x011A, 3, 2, struct.pack(">HH", 72, 1)),  # the resolution as two whole numbers
+        (0x010F, 2, 99, struct.pack(">I", 9999)),  # a text beyond the end
+        (0x8769, 11, 1, struct.pack(">f", 8.5)),  # a directory at a place that is none
+    ],
+    ids=["width", "description", "resolution", "beyond the end", "directory"],
+)
+def test_broken_exif_beside_an_orientation_does_not_matter(tmp_path: Path, folder: Path, tag: tuple) -> None:
+    path = save(gradient(), tmp_path / "camera.jpg", exif=broken_exif(*tag))
+    assert thumbnail(path, folder).size == (150, 200)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0MM\0*", b"Exif\0\0rubbish"])
+def test_exif_that_is_none_is_ignored(tmp_path: Path, folder: Path, exif: bytes) -> None:
+    assert_alike(thumbnail(save(gradient(), tmp_path / "camera.jpg", exif=exif), folder), gradient())
+
+
+def swapped_profile() -> bytes:
+    """An sRGB profile whose red and blue primaries have changed places."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for old, new in ((b"rXYZ", b"????"), (b"bXYZ", b"rXYZ"), (b"????", b"bXYZ")):
+        assert profile.count(old) == 1
+        profile = profile.replace(old, new)
+    return profile
+
+
+@pytest.mark.parametrize("name", ["RGB.jpg", "RGB.png", "RGB.webp", "P.png", "RGBA.png"])
+def test_colours_are_converted_from_the_embedded_profile(tmp_path: Path, folder: Path, name: str) -> None:
+    make, options, expected = KINDS[name]
+    path = save(make(), tmp_path / name, icc_profile=swapped_profile(), **options)
+    small = thumbnail(path, folder)
+    red, green, blue = expected().split()
+    assert_alike(small, Image.merge("RGB", (blue, green, red)))
+    assert "icc_profile" not in small.info  # sRGB is what a JPEG without a profile means
+
+
+@pytest.mark.parametrize("name", ["RGB.jpg", "L.jpg", "CMYK.jpg", "RGBA.png", "LA.png", "P.png"])
+@pytest.mark.parametrize("profile", ["rubbish", "cut off", "of LAB", "of RGB"])
+def test_profile_that_makes_no_sense_is_ignored(tmp_path: Path, folder: Path, name: str, profile: str) -> None:
+    rgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    body = {"rubbish": b"no profile" * 30, "cut off": rgb[:200], "of LAB": lab, "of RGB": rgb}[profile]
+    make, options, expected = KINDS[name]
+    assert_alike(thumbnail(save(make(), tmp_path / name, icc_profile=body, **options), folder), expected())
+
+
+# --- size --------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(
+    width=st.integers(1, 3000),
+    height=st.integers(1, 3000),
+    size=st.integers(16, 1080),
+    suffix=st.sampled_from(["jpg", "png"]),
+)
+@example(1, 1, 200, "png")
+@example(1, 3000, 16, "jpg")
+@example(3000, 2999, 1080, "jpg")
+@example(200, 200, 200, "jpg")
+@example(201, 200, 200, "jpg")
+def test_size_is_limited_and_the_aspect_ratio_kept(width: int, height: int, size: int, suffix: str) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        path = save(Image.new("L", (width, height), 90), Path(place) / f"any.{suffix}")
+        target = Path(place) / "thumbnails"
+        target.mkdir()
+        small = thumbnail(path, target, size)
+    scale = min(1, size / max(width, height))
+    assert max(small.size) == min(size, max(width, height))  # never enlarged
+    assert min(small.size) >= 1
+    assert abs(small.width - width * scale) <= 1
+    assert abs(small.height - height * scale) <= 1
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((60_000, 1), (200, 1)), ((1, 60_000), (1, 200)), ((1, 1), (1, 1))])
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_extreme_shapes(tmp_path: Path, folder: Path, shape: tuple, expected: tuple, suffix: str) -> None:
+    path = save(Image.new("RGB", shape, "teal"), tmp_path / f"thin.{suffix}")
+    small = thumbnail(path, folder)
+    assert small.size == expected
+    assert_alike(small, Image.new("RGB", shape, "teal"))
+
+
+def test_size_of_a_turned_image_is_limited_as_well(tmp_path: Path, folder: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    assert thumbnail(save(Image.new("RGB", (3000, 1000)), tmp_path / "a.jpg", exif=exif), folder).size == (67, 200)
+
+
+def test_thumbnail_is_as_sharp_as_pillows_own(drawn: list[Path], folder: Path) -> None:
+    ours, theirs = [], []
+    for path in drawn[:20]:
+        with Image.open(path) as image:
+            fitted = tuple(max(1, round(side * 200 / max(image.size))) for side in image.size)
+            reference = image.resize(fitted, Image.Resampling.LANCZOS)
+        with Image.open(path) as image:
+            image.thumbnail((200, 200))
+            body = io.BytesIO()
+            image.save(body, "JPEG", quality=85)
+        outcome = make_thumbnail(path, folder, 200)
+        with Image.open(outcome.path) as mine, Image.open(body) as pillows:
+            ours.append(psnr(mine, reference))
+            theirs.append(psnr(pillows.resize(fitted) if pillows.size != fitted else pillows, reference))
+    assert len(ours) == 20
+    assert np.mean(ours) >= np.mean(theirs) - 0.3
+
+
+# --- files that are no images ------------------------------------------------------------------------------------
+
+
+def test_decompression_bomb_fails_with_the_guard_still_on(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(Image.new("1", (300, 300)), tmp_path / "bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 44_999)
+    outcome = make_thumbnail(path, folder)
+    assert (outcome.status, outcome.error) == (
+        Status.FAILED,
+        "too many pixels: it could be a decompression bomb",
+    )
+    assert list(folder.iterdir()) == []
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(path)
+
+
+def test_guard_against_bombs_is_not_loosened_by_the_import() -> None:
+    assert Image.MAX_IMAGE_PIXELS == 1024**3 // 4 // 3  # Pillow's own limit
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "tif", "bmp"])
+def test_truncated_image_fails_and_leaves_no_file(tmp_path: Path, folder: Path, suffix: str) -> None:
+    path = save(Image.effect_noise((300, 200), 80), tmp_path / f"cut.{suffix}")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
+    outcome = make_thumbnail(path, folder)
+    assert outcome.status is Status.FAILED
+    assert outcome.error
+    assert (outcome.path, outcome.bytes) == ("", 0)
+    assert list(folder.iterdir()) == []
+
+
+def _no_file(path: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: path.write_bytes(b""), "this is not an image that Pillow knows"),
+        (lambda path: path.write_text("<html>log in</html>"), "this is not an image that Pillow knows"),
+        (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0"), None),
+        (lambda path: path.mkdir(), None),
+        (_no_file, "No such file or directory"),
+    ],
+    ids=["empty", "text", "four bytes", "folder", "missing"],
+)
+def test_what_is_no_image_fails_and_leaves_no_file(tmp_path: Path, folder: Path, make: Callable, words: str) -> None:
+    path = tmp_path / "none.jpg"
+    make(path)
+    outcome = make_thumbnail(path, folder)
+    assert outcome.status is Status.FAILED
+    assert outcome.error
+    assert words in (None, outcome.error)
+    assert list(folder.iterdir()) == []
+
+
+def test_missing_folder_fails(tmp_path: Path) -> None:
+    outcome = make_thumbnail(save(gradient(), tmp_path / "a.jpg"), tmp_path / "nowhere")
+    assert (outcome.status, outcome.error) == (Status.FAILED, "No such file or directory")
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("way", ["same", "relative", "through a symlink", "the image is a symlink"])
+def test_original_is_never_overwritten(tmp_path: Path, folder: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(gradient(), folder / "a.jpg")
+    original = path.read_bytes()
+    target: Path | str = folder
+    if way == "relative":
+        monkeypatch.chdir(folder)
+        target = "."
+    elif way == "through a symlink":
+        target = tmp_path / "link"
+        target.symlink_to(folder, target_is_directory=True)
+    elif way == "the image is a symlink":
+        path = tmp_path / "a.jpg"
+        path.symlink_to(folder / "a.jpg")
+    outcome = make_thumbnail(path, target)
+    assert (outcome.status, outcome.error) == (Status.FAILED, "the thumbnail would overwrite its original")
+    assert (folder / "a.jpg").read_bytes() == original
+    assert [entry.name for entry in folder.iterdir()] == ["a.jpg"]
+
+
+# --- one contract for every executor -----------------------------------------------------------------------------
+
+
+def test_thumbnail_that_is_there_is_skipped_and_not_touched(tmp_path: Path, folder: Path) -> None:
+    path = save(gradient(), tmp_path / "a.png")
+    target = folder / "a.jpg"
+    target.write_bytes(b"my own")
+    os.utime(target, ns=(10**18, 10**18))
+    outcome = make_thumbnail(path, folder)
+    assert (outcome.status, outcome.path, outcome.bytes) == (Status.SKIPPED, str(target), 6)
+    assert target.read_bytes() == b"my own"
+    assert target.stat().st_mtime_ns == 10**18
+
+
+def test_outcome_survives_pickling(tmp_path: Path, folder: Path) -> None:
+    done = make_thumbnail(save(gradient(), tmp_path / "a.png"), folder)
+    failed = make_thumbnail(tmp_path / "none.png", folder)
+    assert pickle.loads(pickle.dumps([done, failed])) == [done, failed]  # noqa: S301
+
+
+def test_serial_threads_and_processes_write_the_same_bytes(drawn: list[Path], tmp_path: Path) -> None:
+    images = [*drawn[:8], save(half_clear(gradient()), tmp_path / "RGBA.png"), tmp_path / "none.jpg"]
+
+    def run(folder: Path, apply: Callable = map) -> tuple[list[tuple], dict[str, bytes]]:
+        folder.mkdir()
+        outcomes: list[Outcome] = list(apply(make_thumbnail, images, [folder] * len(images), [160] * len(images)))
+        facts = [(o.item, o.status, o.bytes, o.path and Path(o.path).name, o.error) for o in outcomes]
+        return facts, {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    facts, serial = run(tmp_path / "serial")
+    assert [status for _, status, *_ in facts] == [Status.DONE] * 9 + [Status.FAILED]
+    assert len(serial) == 9
+    with ThreadPoolExecutor(4) as executor:
+        assert run(tmp_path / "threads", executor.map) == (facts, serial)
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+        assert run(tmp_path / "processes", executor.map) == (facts, serial)
