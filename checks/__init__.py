@@ -1,0 +1,540 @@
+"""Checks of the two exercises: NOT ATTEMPTED YET, WRONG with the reason and the next step, or RIGHT with the proof.
+
+`check()` runs the student's function once, with the clock on, in an empty folder. It then looks at what the workers
+noted (helpers.Outcome), at the files, and at what is still running. Nothing is decided by how long something took.
+"""
+
+from __future__ import annotations
+
+import ast
+import concurrent.futures
+import contextlib
+import gc
+import inspect
+import multiprocessing
+import multiprocessing.pool
+import os
+import pickle
+import signal
+import textwrap
+import threading
+import time
+import types
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+
+import helpers
+from helpers import Run, Status
+
+KEPT = {"download": Path("images"), "resize": Path("thumbnails")}  # where the files of the serial run are
+ONE_ITEM = {"download": "download_photo", "resize": "make_thumbnail"}
+ASKED_FOR = {"download": "threads", "resize": "processes"}
+STALL = 120  # seconds without any finished item after which a run is given up: far beyond all time-outs
+PATIENCE = 20  # seconds for which the first item waits for a second one in work, see helpers._meet
+SENDING = frozenset(
+    {"submit", "apply_async", "map_async", "starmap_async", "imap", "imap_unordered"}
+    | {"run_in_executor", "create_task", "ensure_future", "Process", "Thread", "start"}
+)  # names of methods that only send work
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. `run` is there if the solution is right."""
+
+    word: str  # RIGHT, WRONG or NOT ATTEMPTED YET
+    text: str
+    run: Run | None = None
+
+    @property
+    def right(self) -> bool:
+        return self.word == "RIGHT"
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.word}: {self.text.splitlines()[0]}", *self.text.splitlines()[1:]])
+
+
+def check(function: Callable, baseline: Run, items: Sequence, *arguments: object) -> Verdict:
+    """Run `function(items, folder, *arguments)` and judge it against the serial run of the same items.
+
+    Args:
+        function: the student's download_parallel or resize_parallel.
+        baseline: the serial run, whose files are in images/ or thumbnails/.
+        items: what the serial run got.
+        arguments: the rest of the function's arguments; the last one is the number of workers.
+    """
+    if _is_empty(function):
+        return Verdict("NOT ATTEMPTED YET", f"write {function.__name__} in the cell above, then run this cell again.")
+    attempt = Attempt(function, items, arguments)
+    attempt.carry_out()
+    return _judge(attempt, baseline)
+
+
+class Attempt:
+    """One watched call of the student's function, and all that was seen of it."""
+
+    def __init__(self, function: Callable, items: Sequence, arguments: tuple):
+        self.function, self.items, self.arguments = function, items, arguments
+        self.task = function.__name__.partition("_")[0]
+        self.folder = helpers.CACHE / "runs" / function.__name__
+        self.error: BaseException | None = None
+        self.result: object = None
+        self.unread: list[BaseException] = []  # exceptions inside of workers
+        self.gave_up = ""
+        self.run: Run | None = None
+        self.late: tuple = ()  # what finished only after the function had returned
+
+    def carry_out(self) -> None:
+        before = set(threading.enumerate()), set(multiprocessing.active_children())
+
+        def remembering(*arguments: object) -> None:
+            self.result = self.function(*arguments)
+
+        remembering.__name__ = self.function.__name__
+        with _noting_exceptions(self.unread), _Watch(self.folder / helpers.JOURNAL) as watch:
+            try:
+                self.run = helpers.timed_run(remembering, self.items, *self.arguments)
+            except KeyboardInterrupt:
+                if not watch.gave_up:  # it was the student who interrupted
+                    raise
+            except Exception as problem:  # noqa: BLE001 - whatever a student's function raises is explained
+                self.error = problem
+        self.gave_up = watch.gave_up
+        if self.run:
+            end = self.run.started + self.run.wall
+            self._settle(*before)
+            everything = helpers._read_journal(self.folder)
+            self.late = tuple(outcome for outcome in everything if outcome.finished > end)
+            in_time = tuple(outcome for outcome in everything if outcome.finished <= end)
+            self.run = replace(self.run, outcomes=in_time)
+
+    def _settle(self, threads: set, processes: set) -> None:
+        """Wait until work that outlives the function has ended, if there is any."""
+        journal, size, quiet = self.folder / helpers.JOURNAL, -1, time.monotonic()
+        while len(helpers._read_journal(self.folder)) < len(self.items):
+            grown = _size(journal)
+            if grown != size:
+                size, quiet = grown, time.monotonic()
+            alive = (set(threading.enumerate()) - threads) | (set(multiprocessing.active_children()) - processes)
+            if time.monotonic() - quiet > (30 if alive else 1):
+                break
+            time.sleep(0.1)
+
+    @property
+    def names(self) -> set[str]:
+        """All names in the code of the function and of the notebook's functions that it uses."""
+        return {name for code in self.codes() for name in code.co_names + code.co_varnames}
+
+    def codes(self) -> list[types.CodeType]:
+        found, seen = [self.function], []
+        while found:
+            code = getattr(found.pop(), "__code__", None)
+            stack = [code] if code else []
+            while stack:
+                code = stack.pop()
+                if code in seen:
+                    continue
+                seen.append(code)
+                stack += [const for const in code.co_consts if isinstance(const, types.CodeType)]
+                found += [self.function.__globals__[n] for n in code.co_names if n in self.in_notebook()]
+        return seen
+
+    def in_notebook(self) -> set[str]:
+        """Functions that the notebook itself defines, by name."""
+        home = self.function.__globals__
+        return {
+            name
+            for name, value in home.items()
+            if isinstance(value, types.FunctionType)
+            and value.__globals__ is home
+            and not hasattr(helpers, name)
+            and value is not self.function
+        }
+
+    def swallows(self) -> bool:
+        """Whether an `except` in the student's code does nothing with what it catches."""
+        home = self.function.__globals__
+        for function in [self.function, *(home[name] for name in self.in_notebook() & self.names)]:
+            with contextlib.suppress(OSError, TypeError, SyntaxError):
+                for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+                    if isinstance(node, ast.ExceptHandler) and all(
+                        isinstance(line, ast.Pass | ast.Continue | ast.Return | ast.Expr) for line in node.body
+                    ):
+                        return True
+        return False
+
+
+# --- The judgement --------------------------------------------------------------------------------------------
+
+
+def _judge(attempt: Attempt, baseline: Run) -> Verdict:
+    if isinstance(attempt.error, NotImplementedError):
+        return Verdict("NOT ATTEMPTED YET", f"write {attempt.function.__name__}, then run this cell again.")
+    text = (
+        _did_not_return(attempt)
+        or _wrong_place(attempt, baseline)
+        or _wrong_work(attempt, baseline)
+        or _wrong_files(attempt, baseline)
+        or _not_parallel(attempt)
+    )
+    if text:
+        return Verdict("WRONG", text)
+    return Verdict("RIGHT", _proof(attempt.run, baseline), attempt.run)
+
+
+def _did_not_return(attempt: Attempt) -> str:
+    """The function raised, hung or was never really called."""
+    if attempt.gave_up or isinstance(attempt.error, BrokenProcessPool):
+        what = attempt.gave_up or "The worker processes died at once (BrokenProcessPool)."
+        mine = sorted(attempt.in_notebook() & attempt.names)
+        if mine:
+            return (
+                f"{what} The likely cause: {', '.join(mine)} is defined in this notebook. A worker process starts "
+                "as a fresh Python and can't import a notebook.\n"
+                f"Next step: send {ONE_ITEM[attempt.task]} itself to the workers, or move your function into "
+                "helpers.py and import it from there."
+            )
+        return f"{what}\nNext step: send one small task to the pool and call .result() on it: it shows the error."
+    if attempt.error:
+        name, message = type(attempt.error).__name__, str(attempt.error).splitlines() or [""]
+        if isinstance(attempt.error, pickle.PicklingError) or "pickle" in message[0] or "get attribute" in message[0]:
+            return (
+                f"a function can't travel to a worker process ({message[0][:150]}). Only functions of a module "
+                "can: no lambda, no function inside of a function, none of a notebook cell.\n"
+                f"Next step: send {ONE_ITEM[attempt.task]} itself, with its arguments beside it."
+            )
+        if "not callable" in message[0]:
+            return _called(attempt)
+        return (
+            f"your function stopped with {name}: {message[0][:200]}\n"
+            "Next step: call it in a cell of its own with the first ten items to see the whole traceback."
+        )
+    kinds = {"coroutine": inspect.iscoroutine, "generator": inspect.isgenerator, "lazy iterator": _is_lazy}
+    for kind, fits in kinds.items():
+        if fits(attempt.result) and not attempt.run.outcomes and not attempt.late:
+            if kind == "coroutine":
+                attempt.result.close()
+            return (
+                f"your function returned a {kind} that nobody runs, so no work was done.\n"
+                "Next step: run it to its end inside of your function (list(...) for a generator; for a coroutine "
+                "write a plain `def` that runs asyncio.run(...) in a thread, because a notebook has a loop already)."
+            )
+    return ""
+
+
+def _wrong_place(attempt: Attempt, baseline: Run) -> str:
+    """Files written or found somewhere else than in the folder that was given."""
+    run, outcomes = attempt.run, (*attempt.run.outcomes, *attempt.late)
+    own = _folder(run.folder)
+    if attempt.task == "resize":
+        sources = {_folder(Path(item).parent) for item in run.items}
+        small = [o for o in outcomes if _folder(Path(o.item).parent) in {own, _folder(KEPT["resize"])} - sources]
+        if small:
+            return (
+                f"{len(small):,} thumbnails were made of thumbnails, not of photos.\n"
+                "Next step: work on the list of paths that your function is given; don't list a folder into which "
+                "it writes."
+            )
+        beside = [o for o in outcomes if "overwrite" in (o.error or "") or _below(o.path, sources)]
+        if beside:
+            return (
+                f"{len(beside):,} thumbnails were to be written beside the originals.\n"
+                "Next step: pass the `folder` that your function is given on to make_thumbnail."
+            )
+    there = [o for o in outcomes if o.status is Status.SKIPPED and _folder(Path(o.path).parent) != own]
+    if there:
+        return (
+            f"{len(there):,} items were skipped because their files were already there, in "
+            f"{Path(there[0].path).parent}: that took no time because it was no work.\n"
+            "Next step: write into the `folder` that your function is given; it is empty."
+        )
+    strayed = [o for o in outcomes if o.path and _folder(Path(o.path).parent) != own]
+    if strayed:
+        return (
+            f"{len(strayed):,} files were written into another folder than the one that was given.\n"
+            "Next step: pass `folder` on, exactly as your function gets it."
+        )
+    return ""
+
+
+def _wrong_work(attempt: Attempt, baseline: Run) -> str:
+    """Items missing, late, failed or done twice."""
+    run, one_item = attempt.run, ONE_ITEM[attempt.task]
+    asked = Counter(map(helpers._same, run.items))
+    noted = Counter(helpers._same(outcome.item) for outcome in run.outcomes)
+    missing, surplus = (asked - noted).total(), noted - asked
+    failed = [outcome for outcome in run.outcomes if outcome.status is Status.FAILED]
+    if attempt.late:
+        return (
+            f"your function returned before the work was done: {len(attempt.late):,} of {len(run.items):,} items "
+            "finished after the clock had stopped. They were submitted, but not waited for.\n"
+            "Next step: keep the futures and call .result() on each, or let the `with` block of the executor end; "
+            "for a Pool call .get(), or .close() and .join()."
+        )
+    if {outcome.worker for outcome in run.outcomes} == {run.caller} and _calls(attempt):
+        return _called(attempt)
+    if not run.outcomes and run.files.keys() >= baseline.files.keys():
+        return (
+            f"the files are there, but {one_item} did not write them, so nothing can be said about the work.\n"
+            f"Next step: call helpers.{one_item} for each item."
+        )
+    if attempt.unread:
+        problem = attempt.unread[0]
+        return (
+            f"{len(attempt.unread):,} exceptions happened in workers and nobody looked at them. The first one: "
+            f"{type(problem).__name__}: {str(problem).splitlines()[0][:200] if str(problem) else ''}\n"
+            "Next step: call .result() (or .get()) on every future: it raises what went wrong. Then mend the cause."
+        )
+    if surplus and surplus.total() > 0 and sum(noted.values()) > len(run.items):
+        return (
+            f"{surplus.total():,} times an item was done that had been done already: {run.items and len(noted):,} "
+            f"different items, {sum(noted.values()):,} calls of {one_item}. Does each worker go over the whole list?\n"
+            "Next step: submit every item once; the executor shares them out."
+        )
+    if failed:
+        reasons = ", ".join(f"{reason} ({n:,})" for reason, n in Counter(o.error for o in failed).most_common(3))
+        return f"{len(failed):,} of {len(run.items):,} items failed: {reasons}.\nNext step: mend the cause, run again."
+    if missing and {"exists", "is_file", "listdir", "glob"} & attempt.names:
+        return (
+            f"{missing:,} of {len(run.items):,} items were left out, and your function looks for files that exist: "
+            "it skipped what was already there.\nNext step: do every item; `folder` is empty at the start."
+        )
+    if missing and SENDING & attempt.names and not run.outcomes:
+        sent = ", ".join(sorted(SENDING & attempt.names))
+        return (
+            f"none of the {len(run.items):,} items was done when your function returned, though it sends work away "
+            f"({sent}): it was submitted, but not waited for, and ended with your function.\n"
+            "Next step: wait for all results before you return: .result(), .get(), .join(), or the `with` block."
+        )
+    if missing and attempt.swallows():
+        return (
+            f"{missing:,} of {len(run.items):,} items were never done, and your code has an `except` that hides "
+            "exceptions.\nNext step: take the `except` away, run again, and mend what appears."
+        )
+    if surplus:
+        return (
+            f"{missing:,} items of the list were never done, and {surplus.total():,} others were done instead: one "
+            "item again and again?\nNext step: pass each item of the list to a worker exactly once."
+        )
+    if missing:
+        return (
+            f"{missing:,} of {len(run.items):,} items were never done: nothing was saved for them.\n"
+            f"Next step: call {one_item}(item, folder, ...) for every item, and wait for all of them."
+        )
+    return ""
+
+
+def _wrong_files(attempt: Attempt, baseline: Run) -> str:
+    """The right calls, but other files than the serial run made."""
+    run, kept = attempt.run, KEPT[attempt.task]
+    extra = run.files.keys() - baseline.files.keys()
+    absent = baseline.files.keys() - run.files.keys()
+    different = [name for name in baseline.files.keys() & run.files.keys() if run.files[name] != baseline.files[name]]
+    if absent or extra:
+        return (
+            f"{len(absent):,} files are missing in the folder and {len(extra):,} are there that should not be "
+            f"(for example {min(absent | extra)}).\nNext step: leave the files as {ONE_ITEM[attempt.task]} writes them."
+        )
+    if not different:
+        return ""
+    name = min(different)
+    try:
+        with Image.open(run.folder / name) as image:
+            size = image.size
+            image.load()
+        with Image.open(kept / name) as image:
+            expected = image.size
+    except OSError:
+        return (
+            f"{len(different):,} files are not whole images, for example {name}: half-written.\n"
+            f"Next step: let {ONE_ITEM[attempt.task]} write them; it never leaves half a file."
+        )
+    if size != expected and attempt.task == "resize":
+        return (
+            f"{len(different):,} thumbnails have the wrong size: {name} has {size[0]} x {size[1]} pixels instead of "
+            f"{expected[0]} x {expected[1]}.\nNext step: pass the `size` that your function is given on."
+        )
+    if size != expected:
+        return (
+            f"{len(different):,} photos have the wrong quality: {name} has {size[0]} x {size[1]} pixels instead of "
+            f"{expected[0]} x {expected[1]}. Smaller files are faster, but not the same work.\n"
+            "Next step: download the photos that your function is given, with their own addresses."
+        )
+    return (
+        f"{len(different):,} files have other bytes than those of the serial run, for example {name}.\n"
+        f"Next step: leave the files as {ONE_ITEM[attempt.task]} writes them."
+    )
+
+
+def _not_parallel(attempt: Attempt) -> str:
+    """The work is right, but it was done one item after the other."""
+    run = attempt.run
+    workers = attempt.arguments[-1] if attempt.arguments else 0
+    if run.peak > 1 or (isinstance(workers, int) and workers < 2) or len(run.items) < 2:
+        return ""
+    if run.mode == "serial":
+        return (
+            "all items were done by the notebook's own thread, one after the other.\n"
+            "Next step: give the function and its arguments to an executor, which has workers of its own."
+        )
+    if _meets(attempt):
+        return ""
+    return (
+        "never were two items in work at the same time: each was waited for before the next was sent.\n"
+        "Next step: submit all items first, and only then ask for the results (no .result() inside of that loop)."
+    )
+
+
+def _meets(attempt: Attempt) -> bool:
+    """Run once more, without a clock: the first item waits until a second one is in work (helpers._meet)."""
+    original = attempt.folder
+    meeting = original / helpers.JOURNAL / helpers.MEETING
+
+    def prepared(items: Sequence, folder: Path, *arguments: object) -> None:
+        meeting.mkdir()
+        (meeting / "patience").write_text(str(PATIENCE))
+        attempt.function(items, folder, *arguments)
+
+    prepared.__name__ = attempt.function.__name__
+    with contextlib.suppress(Exception):
+        helpers.timed_run(prepared, attempt.items, *attempt.arguments)
+    return (meeting / "met").exists()
+
+
+def _proof(run: Run, baseline: Run) -> str:
+    asked = ASKED_FOR[run.task]
+    lines = [
+        f"{len(run.items):,} items, each done exactly once by {run.label()}, up to {run.peak} at the same time.",
+        f"Proved: the same {len(run.files):,} files as the serial run, byte for byte; all of them finished before the "
+        "clock stopped; none failed, none was skipped; the folder was empty at the start.",
+        f"Measured: {baseline.wall:.2f} s serial, {run.wall:.2f} s now: a speed-up of {baseline.wall / run.wall:.2f}.",
+    ]
+    if run.mode != asked and run.mode != "serial":
+        lines.append(f"Note: the exercise asks for {asked}; this solution uses {run.mode}. That is allowed.")
+    return "\n".join(lines)
+
+
+def _called(attempt: Attempt) -> str:
+    one_item = ONE_ITEM[attempt.task]
+    return (
+        f"{one_item} was called instead of passed: the notebook's own thread did all the work, one item after the "
+        "other, and the workers got only the results.\n"
+        "Next step: hand over the function without brackets, with its arguments beside it: "
+        f"submit({one_item}, item, folder)."
+    )
+
+
+def _calls(attempt: Attempt) -> bool:
+    """Whether workers were sent something that can't be called: the result of a call."""
+    return any("not callable" in str(problem) for problem in attempt.unread) or bool(SENDING & attempt.names)
+
+
+# --- Watching -------------------------------------------------------------------------------------------------
+
+
+class _Watch:
+    """Ends a call that can never end: a Pool whose workers die again and again, or one that is stuck."""
+
+    def __init__(self, journal: Path):
+        self.journal, self.gave_up, self.stop = journal, "", threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> _Watch:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join()
+
+    def _watch(self) -> None:
+        size, changed, workers = -1, time.monotonic(), set()
+        while not self.stop.wait(0.1):
+            if (now := _size(self.journal)) != size:
+                size, changed = now, time.monotonic()
+            # A Pool replaces a worker that died, but waits for ever for the task which that one had.
+            workers |= {child for child in multiprocessing.active_children() if "PoolWorker" in child.name}
+            died = [child for child in workers if child.exitcode not in (None, 0, -signal.SIGTERM)]
+            if died and time.monotonic() - changed > 1:
+                self._give_up(f"{len(died)} workers of the Pool died, and a Pool waits for their tasks for ever.")
+            elif time.monotonic() - changed > STALL:
+                self._give_up(f"No item was finished for {STALL} seconds: your function is stuck.")
+
+    def _give_up(self, reason: str) -> None:
+        self.gave_up = reason
+        self.stop.set()
+        for thing in gc.get_objects():
+            if isinstance(thing, multiprocessing.pool.Pool) and not isinstance(thing, multiprocessing.pool.ThreadPool):
+                thing._terminate()  # ends the workers and the thread that replaces them
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        else:
+            import _thread
+
+            _thread.interrupt_main()
+
+
+@contextlib.contextmanager
+def _noting_exceptions(found: list[BaseException]) -> Iterator[None]:
+    """Note every exception that a future, a Pool's result or a thread holds, whether somebody reads it or not."""
+    set_exception, hook = concurrent.futures.Future.set_exception, threading.excepthook
+    results = (multiprocessing.pool.ApplyResult, multiprocessing.pool.MapResult)
+    setters = [kind._set for kind in results]
+
+    def noting_future(future: concurrent.futures.Future, problem: BaseException | None) -> None:
+        if problem is not None:
+            found.append(problem)
+        set_exception(future, problem)
+
+    def noting(setter: Callable) -> Callable:
+        def noting_result(result: multiprocessing.pool.ApplyResult, i: int, outcome: tuple) -> None:
+            if not outcome[0]:
+                found.append(outcome[1])
+            setter(result, i, outcome)
+
+        return noting_result
+
+    concurrent.futures.Future.set_exception = noting_future
+    for kind, setter in zip(results, setters, strict=True):
+        kind._set = noting(setter)
+    threading.excepthook = lambda problem: found.append(problem.exc_value)
+    try:
+        yield
+    finally:
+        concurrent.futures.Future.set_exception = set_exception
+        for kind, setter in zip(results, setters, strict=True):
+            kind._set = setter
+        threading.excepthook = hook
+
+
+def _size(journal: Path) -> int:
+    """Bytes that the workers have noted so far; -1 before the folder is there."""
+    with contextlib.suppress(OSError):
+        return sum(entry.stat().st_size for entry in os.scandir(journal) if entry.is_file())
+    return -1
+
+
+def _is_empty(function: Callable) -> bool:
+    """Whether the body does nothing: only a docstring, `pass`, `...` or `raise NotImplementedError`."""
+    code = getattr(function, "__code__", None)
+    if code is None or any(isinstance(const, types.CodeType) for const in code.co_consts):
+        return False
+    return set(code.co_names) <= {"NotImplementedError"} and not code.co_freevars
+
+
+def _is_lazy(result: object) -> bool:
+    return isinstance(result, map | filter | zip)
+
+
+def _folder(path: Path | str) -> str:
+    return os.path.normcase(os.path.realpath(path))
+
+
+def _below(path: str, folders: set[str]) -> bool:
+    """Whether a path lies in one of the folders or in a folder below."""
+    parents = {_folder(parent) for parent in Path(path).parents} if path else set()
+    return bool(parents & folders)

@@ -1,0 +1,126 @@
+"""The checks of the exercises, in a real Jupyter kernel: every solution of solutions.py gets its own verdict."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+import practice
+from tests import solutions
+
+ROOT = Path(__file__).parent.parent
+
+SETUP = """
+import os, queue, sys, threading
+os.chdir({folder!r})
+sys.path[:0] = [{root!r}, {folder!r}]
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from itertools import repeat
+from multiprocessing import get_context
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+import checks, helpers
+from helpers import download_photo, make_thumbnail
+
+checks.PATIENCE = 4
+source = helpers.Source("practice", "practice", {api!r}, [{images!r}], helpers.Secret({key!r}), server=True)
+photos = source.photos(helpers.collect_photos(source, 48))
+
+def download_serial(photos, folder):
+    for photo in photos:
+        download_photo(photo, folder)
+
+def resize_serial(paths, folder, size):
+    for path in paths:
+        make_thumbnail(path, folder, size)
+
+serial_download = helpers.timed_run(download_serial, photos)
+image_paths = helpers.keep(serial_download, "images")
+serial_resize = helpers.timed_run(resize_serial, image_paths, 200)
+helpers.keep(serial_resize, "thumbnails")
+"""
+DOWNLOAD = "print(checks.check(download_parallel, serial_download, photos, 8))"
+RESIZE = "print(checks.check(resize_parallel, serial_resize, image_paths, 200, 2))"
+
+
+@pytest.fixture(scope="module")
+def run(start: Callable[..., practice.PracticeServer], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+    """Run cells in one kernel; returns what they print."""
+    server, folder = start(latency=0.02), tmp_path_factory.mktemp("notebook")
+    (folder / "loops.py").write_text(
+        "from helpers import make_thumbnail\n\n\ndef helpers_loop(paths, folder, size):\n"
+        "    for path in paths:\n        make_thumbnail(path, folder, size)\n"
+    )
+    (folder / "nest.py").write_text(  # asyncio.run for a thread that has a running loop already
+        "import asyncio\n\n\ndef run(coroutine):\n    running = asyncio.events._get_running_loop()\n"
+        "    asyncio.events._set_running_loop(None)\n    try:\n"
+        "        loop = asyncio.new_event_loop()\n        return loop.run_until_complete(coroutine)\n"
+        "    finally:\n        loop.close()\n        asyncio.events._set_running_loop(running)\n"
+    )
+    manager = KernelManager()
+    manager.start_kernel(cwd=str(folder), env={**__import__("os").environ, "PYTHONPATH": f"{ROOT}:{folder}"})
+    client = manager.blocking_client()
+    client.start_channels()
+    client.wait_for_ready(timeout=120)
+
+    def run(cell: str) -> str:
+        printed = []
+
+        def note(message: dict) -> None:
+            content = message["content"]
+            if message["msg_type"] == "stream" and content["name"] == "stdout":
+                printed.append(content["text"])
+            elif message["msg_type"] == "error":
+                printed.append("\n".join(content["traceback"]))
+
+        client.execute_interactive(cell, timeout=300, output_hook=note)
+        return "".join(printed)
+
+    setup = SETUP.format(root=str(ROOT), folder=str(folder), api=server.api, images=server.images, key=server.key)
+    said = run(setup)
+    assert "Traceback" not in said, said
+    yield run
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def verdict(run: Callable, code: str) -> str:
+    return run(textwrap.dedent(code) + "\n" + (DOWNLOAD if "download_parallel" in code else RESIZE))
+
+
+@pytest.mark.parametrize("code", solutions.NOT_ATTEMPTED.values(), ids=solutions.NOT_ATTEMPTED)
+def test_an_untouched_exercise_is_not_attempted_yet(run: Callable, code: str) -> None:
+    assert verdict(run, code).startswith("NOT ATTEMPTED YET")
+
+
+@pytest.mark.parametrize("code", solutions.RIGHT_DOWNLOADS.values(), ids=solutions.RIGHT_DOWNLOADS)
+def test_a_right_download_passes(run: Callable, code: str) -> None:
+    said = verdict(run, code)
+    assert said.startswith("RIGHT: 48 items"), said
+
+
+@pytest.mark.parametrize("code", solutions.RIGHT_RESIZES.values(), ids=solutions.RIGHT_RESIZES)
+def test_a_right_resize_passes(run: Callable, code: str) -> None:
+    said = verdict(run, code)
+    assert said.startswith("RIGHT: 48 items"), said
+
+
+@pytest.mark.parametrize(("reason", "code"), solutions.WRONG_DOWNLOADS.values(), ids=solutions.WRONG_DOWNLOADS)
+def test_a_wrong_download_is_caught_for_its_own_reason(run: Callable, reason: str, code: str) -> None:
+    said = verdict(run, code)
+    assert said.startswith("WRONG: ") and reason in said and "Next step: " in said, said
+
+
+@pytest.mark.parametrize(("reason", "code"), solutions.WRONG_RESIZES.values(), ids=solutions.WRONG_RESIZES)
+def test_a_wrong_resize_is_caught_for_its_own_reason(run: Callable, reason: str, code: str) -> None:
+    said = verdict(run, code)
+    assert said.startswith("WRONG: ") and reason in said and "Next step: " in said, said
+
+
+def test_another_kind_of_worker_than_asked_for_is_named(run: Callable) -> None:
+    assert "this solution uses processes" in verdict(run, solutions.RIGHT_DOWNLOADS["processes instead of threads"])
+    assert "this solution uses threads" in verdict(run, solutions.RIGHT_RESIZES["threads instead of processes"])
