@@ -394,7 +394,7 @@ def connect(settings: Settings) -> Source:
                 latency=settings.latency_ms / 1000,
                 bandwidth=settings.bandwidth_mbit * 1e6 / 8,
                 quota=settings.quota,
-                workers=usable_cpus(),
+                workers=min(usable_cpus(), 61),
                 report=report,
             )
         except practice.PracticeError as problem:

@@ -441,26 +441,34 @@ class _Watch:
 
     def __init__(self, journal: Path):
         self.journal, self.gave_up, self.stop = journal, "", threading.Event()
+        self.died: set[str] = set()  # names of a Pool's workers that ended with an error
         self.thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> _Watch:
+        join_exited = multiprocessing.pool.Pool._join_exited_workers
+
+        def noting(workers: list) -> bool:
+            self.died |= {w.name for w in workers if w.exitcode not in (None, 0, -signal.SIGTERM)}
+            return join_exited(workers)
+
+        self.undo = lambda: setattr(multiprocessing.pool.Pool, "_join_exited_workers", staticmethod(join_exited))
+        multiprocessing.pool.Pool._join_exited_workers = staticmethod(noting)
         self.thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.undo()
         self.stop.set()
         self.thread.join()
 
     def _watch(self) -> None:
-        size, changed, workers = -1, time.monotonic(), set()
+        size, changed = -1, time.monotonic()
         while not self.stop.wait(0.1):
             if (now := _size(self.journal)) != size:
                 size, changed = now, time.monotonic()
             # A Pool replaces a worker that died, but waits for ever for the task which that one had.
-            workers |= {child for child in multiprocessing.active_children() if "PoolWorker" in child.name}
-            died = [child for child in workers if child.exitcode not in (None, 0, -signal.SIGTERM)]
-            if died and time.monotonic() - changed > 1:
-                self._give_up(f"{len(died)} workers of the Pool died, and a Pool waits for their tasks for ever.")
+            if self.died and time.monotonic() - changed > 1:
+                self._give_up(f"{len(self.died)} workers of the Pool died, and a Pool waits for their tasks for ever.")
             elif time.monotonic() - changed > STALL:
                 self._give_up(f"No item was finished for {STALL} seconds: your function is stuck.")
 

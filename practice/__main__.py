@@ -44,7 +44,7 @@ async def serve(options: argparse.Namespace) -> None:
 
     pictures = min(options.photos, 1500)  # a larger catalogue uses the drawings again under other ids
     folder, colours = draw_missing(
-        options.cache, Catalogue(pictures).entries, options.workers or os.cpu_count(), report
+        options.cache, Catalogue(pictures).entries, options.workers or min(os.cpu_count() or 1, 61), report
     )
     catalogue = Catalogue(options.photos, colours=colours, pictures=pictures)
     server = Server(
@@ -60,6 +60,10 @@ async def serve(options: argparse.Namespace) -> None:
     ready = {"api": server.api, "images": server.images, "key": server.key, "version": version()}
     if options.embedded:
         print("ready", json.dumps(ready), flush=True)
+        # Nobody reads on: with the pipe full, the next complaint would stop the server for ever.
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, 1)
+        os.dup2(silent, 2)
     else:
         print(f"API {server.api}, images {server.images}, access key {server.key}; Ctrl-C ends it.", flush=True)
     await asyncio.Event().wait()

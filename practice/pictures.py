@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import psutil  # comes with Jupyter
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from practice import catalogue, scenes
 from practice.catalogue import Entry
@@ -72,11 +72,10 @@ def draw_missing(
         try:
             # The whole file is read, so that it is in the system's cache before anything is timed.
             body = path_of(folder, entry.index).read_bytes()
-        except FileNotFoundError:
-            missing.append(entry)
-        else:
             with Image.open(io.BytesIO(body)) as image:
                 colours[entry.index] = image.info["comment"].decode()
+        except (FileNotFoundError, UnidentifiedImageError, KeyError):  # not drawn, or damaged by a power cut
+            missing.append(entry)
     if missing:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as executor:

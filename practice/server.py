@@ -7,6 +7,7 @@ which Jupyter installs anyway.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import random
@@ -118,9 +119,9 @@ class Server:
                 self.images = address
 
     async def _serve(self, request: httputil.HTTPServerRequest, handler) -> None:
-        self.in_flight += 1
-        if handler == self._image:
-            self.stats["peak"] = max(self.stats["peak"], self.in_flight)
+        is_image = handler == self._image
+        self.in_flight += is_image
+        self.stats["peak"] = max(self.stats["peak"], self.in_flight)
         try:
             host = urlsplit(self.api if handler == self._api else self.images).netloc
             if request.host not in (host, host.replace("127.0.0.1", "localhost")):
@@ -136,9 +137,10 @@ class Server:
             pass  # the client has gone
         except Exception:  # noqa: BLE001 - whatever breaks, the server goes on
             traceback.print_exc(file=sys.stderr)
-            await self._send(request, error(500, "Something went wrong in the practice server"), None)
+            with contextlib.suppress(Exception):  # the answer may have begun already
+                await self._send(request, error(500, "Something went wrong in the practice server"), None)
         finally:
-            self.in_flight -= 1
+            self.in_flight -= is_image
 
     def _wait_for(self, uri: str) -> float:
         """Seconds of latency for this address: log-normal around the median, the same at each request."""
@@ -172,16 +174,18 @@ class Server:
     # --- api.unsplash.com ---------------------------------------------------------------------------------
 
     async def _api(self, request: httputil.HTTPServerRequest) -> Answer:
-        query = {name: values[-1] for name, values in parse_qs(urlsplit(request.uri).query).items()}
+        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
         authorization = request.headers.get("Authorization", "")
-        offered = authorization.removeprefix("Client-ID ") if authorization else query.get("client_id", "")
-        if not secrets.compare_digest(offered.encode(), self.key.encode()):
+        if not authorization:
+            authorization = f"Client-ID {query.get('client_id', '')}"
+        scheme, _, offered = authorization.partition(" ")
+        if scheme != "Client-ID" or not secrets.compare_digest(offered.encode(), self.key.encode()):
             self.stats["refused"] += 1
             return error(401, "OAuth error: The access token is invalid")
-        if request.path.startswith("/practice/"):
-            return self._control(request)
         if (window := time() // self.hour) != self.window:  # renewed at the top of the hour
             self.window, self.used = window, 0
+        if request.path.startswith("/practice/"):
+            return self._control(request)
         if self.used >= self.quota:
             answer = Answer(403, RATE_LIMITED.encode())
         else:
@@ -226,18 +230,21 @@ class Server:
             matches = self._matches(query)
             entries = random.sample(matches, min(count, len(matches)))
         else:
-            entries = [self._deal() for _ in range(min(count, len(self.catalogue)))]
+            entries = []
+            for _ in range(min(count, len(self.catalogue))):
+                entries.append(self._deal(entries))
         if not entries:
             return error(404, "No photos found.")
         records = [self._record(entry) for entry in entries]
         return as_json(records if "count" in query else records[0])  # an array exactly when `count` is given
 
-    def _deal(self) -> Entry:
+    def _deal(self, answer: list[Entry]) -> Entry:
         """The next photo of a shuffled deck: unlike the real service no repeats, so that one quota suffices."""
         if self.dealt and random.random() < self.repeats:
             return random.choice(self.dealt)
         if not self.deck:
             self.deck, self.dealt = random.sample(self.catalogue.entries, len(self.catalogue)), []
+            self.deck.sort(key=lambda entry: entry not in answer)  # no photo twice in one answer: they come last
         self.dealt.append(self.deck.pop())
         return self.dealt[-1]
 
@@ -267,7 +274,7 @@ class Server:
         entry = self.catalogue.find_image(request.path.removeprefix("/"))
         if not entry:
             return Answer(404, b"Not found")
-        query = {name: values[-1] for name, values in parse_qs(urlsplit(request.uri).query).items()}
+        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
         try:
             width = min(_number(query, "w", entry.width), entry.width)  # fit=max never enlarges
             quality = min(_number(query, "q", 75), 100)
@@ -300,6 +307,9 @@ class Server:
                     rule["path"] = re.compile(rule["path"])
                     if rule["fault"] not in FAULTS:
                         raise ValueError(rule["fault"])
+                    if rule["fault"] in ("delay", "drip"):
+                        rule["value"] = float(rule["value"])
+                    rule["times"], rule["share"] = int(rule.get("times", sys.maxsize)), float(rule.get("share", 1))
             except (ValueError, TypeError, KeyError, re.error) as problem:
                 return error(400, f"Not a list of fault rules: {problem!r}")
             self.rules = rules
@@ -315,8 +325,8 @@ class Server:
                 self.hits[number, request.uri] += 1
                 attempt = self.hits[number, request.uri]
                 # Decided by the address and the attempt, so that a run can be repeated.
-                luck = zlib.crc32(f"{number} {attempt} {request.path}".encode()) / 2**32
-                if attempt <= rule.get("times", attempt) and luck < rule.get("share", 1):
+                luck = zlib.crc32(f"{number} {attempt} {request.uri}".encode()) / 2**32
+                if attempt <= rule["times"] and luck < rule["share"]:
                     self.stats["faults"] += 1
                     return rule
         return None
@@ -326,7 +336,7 @@ class Server:
         fault, value, body = rule["fault"], rule.get("value"), answer.body
         half = body[: len(body) // 2]
         if fault == "delay":
-            await asyncio.sleep(float(value))
+            await asyncio.sleep(value)
             return answer
         if fault == "redirect":
             return Answer(302, b"", {"Location": str(value)})
@@ -361,7 +371,8 @@ class Server:
             if fault == "drip":
                 for position in range(len(body)):
                     await stream.write(body[position : position + 1])
-                    await asyncio.sleep(float(value))
+                    await asyncio.sleep(value)
+                return None
             await stream.write(body + b"more" if fault == "long" else half)
             if fault == "stall":
                 await stream.read_until_close()  # until the client gives up

@@ -25,7 +25,7 @@ def start(pictures: Path) -> Iterator[Callable[..., practice.PracticeServer]]:
     servers = []
 
     def start(**options: object) -> practice.PracticeServer:
-        defaults = {"photos": PHOTOS, "latency": 0.002, "bandwidth": 0, "quota": 100_000}
+        defaults = {"photos": PHOTOS, "latency": 0.002, "bandwidth": 0, "quota": 100_000, "hour": 1e12}
         servers.append(practice.start(pictures, **defaults | options))
         return servers[-1]
 
