@@ -1,6 +1,8 @@
 # `make` alone lists the targets. Without make, see "Without make" in README.md.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+# Jupyter reads notebooks in the system's encoding, unless it is told that all text is UTF-8.
+export PYTHONUTF8 := 1
 # Windows has its programs in another folder of the virtual environment.
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 

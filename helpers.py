@@ -28,6 +28,7 @@ import random
 import re
 import shutil
 import sys
+import textwrap
 import threading
 import time
 from collections import Counter
@@ -36,6 +37,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -290,6 +292,12 @@ class Source:
             + (f"{self.server.bandwidth * 8 / 1e6:.0f} Mbit/s" if self.server.bandwidth else "no limit of bandwidth")
             + " per connection."
         )
+
+    def server_cpu(self) -> float:
+        """CPU seconds that the practice server has used so far; 0 for Unsplash."""
+        import psutil  # comes with Jupyter
+
+        return sum(psutil.Process(self.server.process.pid).cpu_times()[:2]) if self.server else 0.0
 
     def close(self) -> None:
         """Stop the practice server, if this is one."""
@@ -708,16 +716,14 @@ def _thumbnail(path: str, folder: Path | str, size: int) -> dict:
     try:
         with Image.open(path) as image:
             small = _shrink(image, size)
-        body = io.BytesIO()
-        small.save(body, "JPEG", quality=85)
-        _write(target, body.getvalue())
+        size_on_disk = _write(target, functools.partial(small.save, format="JPEG", quality=85))
     except Image.DecompressionBombError:
         return {"status": Status.FAILED, "error": "too many pixels: it could be a decompression bomb"}
     except Image.UnidentifiedImageError:
         return {"status": Status.FAILED, "error": "this is not an image that Pillow knows"}
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as problem:  # all that broken files cause
         return {"status": Status.FAILED, "error": _plain(problem)}
-    return {"status": Status.DONE, "path": target, "bytes": len(body.getvalue())}
+    return {"status": Status.DONE, "path": target, "bytes": size_on_disk}
 
 
 def _shrink(image: Image.Image, size: int) -> Image.Image:
@@ -783,13 +789,23 @@ def _srgb():
     return ImageCms.createProfile("sRGB")
 
 
-def _write(path: Path | str, body: bytes) -> None:
-    """Write a whole file or none: it gets its name only after its last byte."""
+def _write(path: Path | str, content: bytes | Callable[[BinaryIO], object]) -> int:
+    """Write a whole file or none: it gets its name only after its last byte. Returns its size in bytes.
+
+    Args:
+        content: the bytes, or a function that writes them into an open file. Pillow encodes into a file without
+            holding the GIL, but holds it while it encodes into memory.
+    """
     part = f"{os.fspath(path)}.{os.getpid()}-{threading.get_ident()}.part"
     try:
         with open(part, "wb") as file:
-            file.write(body)
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            size = file.tell()
         os.replace(part, path)
+        return size
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(part)
@@ -803,24 +819,22 @@ MEETING = "meeting"  # folder inside of the journal's, see _meet
 JOURNAL_VARIABLE = "ASSIGNMENT_JOURNAL"  # the same for work that goes to another folder by mistake
 
 
+_clock = time.perf_counter  # a function under test can't change it
+
+
 def _recorded(item: str, folder: Path | str, work: Callable[[], dict], began: float | None = None) -> Outcome:
     """Do the work of one item, note times and worker, and write the Outcome into the journal of a timed run.
 
     The journal lets timed_run know what every worker did, whatever the function under test returns.
     """
     worker = _worker()
-    started, cpu = time.perf_counter(), time.thread_time()
+    started, cpu = _clock(), time.thread_time()
     meeting = os.path.join(folder, JOURNAL, MEETING)
     if os.path.exists(meeting):
         _meet(meeting, worker)
     result = work()
     outcome = Outcome(
-        item,
-        started=began or started,
-        finished=time.perf_counter(),
-        cpu=time.thread_time() - cpu,
-        worker=worker,
-        **result,
+        item, started=began or started, finished=_clock(), cpu=time.thread_time() - cpu, worker=worker, **result
     )
     line = json.dumps(asdict(outcome)) + "\n"
     for journal in filter(None, (os.path.join(folder, JOURNAL), os.environ.get(JOURNAL_VARIABLE))):
@@ -917,6 +931,11 @@ class Run:
         return max(itertools.accumulate((step for _, step in edges), initial=0))
 
     @property
+    def waited(self) -> float:
+        """Seconds for which the items waited for their first byte, all workers together."""
+        return sum(outcome.waited for outcome in self.outcomes)
+
+    @property
     def cpu(self) -> float:
         """Seconds for which the items kept a CPU busy, all workers together."""
         return sum(outcome.cpu for outcome in self.outcomes)
@@ -969,12 +988,14 @@ def timed_run(function: Callable, items: Sequence[Photo | Path], *arguments: obj
     (folder / JOURNAL).mkdir(parents=True)
     names = tuple(item.id if isinstance(item, Photo) else os.fspath(item) for item in items)
     os.environ[JOURNAL_VARIABLE] = str((folder / JOURNAL).absolute())
+    here, own = (Path.cwd(), list(items))  # a function may empty its list or change the directory: not the notebook's
     try:
-        started = time.perf_counter()
-        function(items, folder, *arguments)
-        wall = time.perf_counter() - started
+        started = _clock()
+        function(own, folder, *arguments)
+        wall = _clock() - started
     finally:
-        del os.environ[JOURNAL_VARIABLE]
+        os.environ.pop(JOURNAL_VARIABLE, None)
+        os.chdir(here)
     return Run(task, names, wall, started, _worker(), _read_journal(folder), _digests(folder), folder)
 
 
@@ -992,14 +1013,17 @@ def _read_journal(folder: Path) -> tuple[Outcome, ...]:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    digests = {}
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        with contextlib.suppress(FileNotFoundError):  # a worker that outlives the function has just renamed it
+            digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return digests
 
 
 def problems(run: Run) -> list[str]:
     """Why the time of this run does not count; an empty list if it does."""
     found = []
-    asked, noted = Counter(map(_same, run.items)), Counter(_same(outcome.item) for outcome in run.outcomes)
+    asked, noted = (Counter(map(_same, run.items)), Counter(_same(outcome.item) for outcome in run.outcomes))
     missing, surplus = asked - noted, noted - asked
     late = [outcome for outcome in run.outcomes if outcome.finished > run.started + run.wall]
     failed = [outcome for outcome in run.outcomes if outcome.status is Status.FAILED]
@@ -1081,7 +1105,8 @@ def keep(run: Run, folder: Path | str) -> list[Path]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name in run.files:
-        os.replace(run.folder / name, folder / name)
+        if (run.folder / name).exists() or not (folder / name).exists():  # else moved before: a cell ran twice
+            os.replace(run.folder / name, folder / name)
     run.discard()
     return [folder / name for name in run.files]
 
@@ -1096,6 +1121,11 @@ def progress(iterable: Iterable, description: str, total: int | None = None) -> 
         for item in iterable:
             yield item
             bar.update()
+
+
+def say(text: str) -> None:
+    """Print a sentence in lines that a saved notebook shows without breaking words."""
+    print("\n".join(textwrap.fill(line, 96) for line in text.splitlines()))
 
 
 def _bar(total: int, description: str, unit: str = " photos", initial: int = 0):

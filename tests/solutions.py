@@ -102,6 +102,95 @@ def download_parallel(photos, folder, workers):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         list(executor.map(download_photo, photos, repeat(folder), chunksize=5))
 """,
+    "lambda as the function": """
+download_parallel = lambda photos, folder, workers: list(
+    ThreadPoolExecutor(workers).map(download_photo, photos, repeat(folder))
+)
+""",
+    "decorated without wraps": """
+import time
+
+
+def timer(f):
+    def wrapper(*args):
+        t = time.time()
+        r = f(*args)
+        print("took", time.time() - t > 0, file=sys.stderr)
+        return r
+
+    return wrapper
+
+
+@timer
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(download_photo, photos, repeat(folder)))
+""",
+    "pop from the given list": """
+def download_parallel(photos, folder, workers):
+    def work():
+        while True:
+            try:
+                photo = photos.pop()
+            except IndexError:
+                return
+            download_photo(photo, folder)
+
+    threads = [threading.Thread(target=work) for _ in range(workers)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+""",
+    "workers end by queue.Empty": """
+def work(todo, folder):
+    while True:
+        download_photo(todo.get_nowait(), folder)
+
+
+def download_parallel(photos, folder, workers):
+    todo = queue.Queue()
+    for p in photos:
+        todo.put(p)
+    threads = [threading.Thread(target=work, args=(todo, folder)) for _ in range(workers)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+""",
+    "daemon threads and queue join": """
+def worker(todo, folder):
+    while True:
+        photo = todo.get()
+        download_photo(photo, folder)
+        todo.task_done()
+
+
+def download_parallel(photos, folder, workers):
+    todo = queue.Queue()
+    for _ in range(workers):
+        threading.Thread(target=worker, args=(todo, folder), daemon=True).start()
+    for p in photos:
+        todo.put(p)
+    todo.join()
+""",
+    "Thread subclass": """
+class Downloader(threading.Thread):
+    def __init__(self, photos, folder):
+        super().__init__()
+        self.photos = photos
+        self.folder = folder
+
+    def run(self):
+        for p in self.photos:
+            download_photo(p, self.folder)
+
+
+def download_parallel(photos, folder, workers):
+    ts = [Downloader(photos[i::workers], folder) for i in range(workers)]
+    for t in ts:
+        t.start()
+    for t in ts:
+        t.join()
+""",
 }
 
 RIGHT_RESIZES = {
@@ -184,6 +273,49 @@ def resize_parallel(paths, folder, size, workers):
 def resize_parallel(paths, folder, size, workers):
     with ThreadPoolExecutor(workers) as executor:
         list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size)))
+""",
+    "Pool maxtasksperchild": """
+def resize_parallel(paths, folder, size, workers):
+    with get_context("spawn").Pool(workers, maxtasksperchild=16) as pool:
+        pool.starmap(make_thumbnail, [(p, folder, size) for p in paths], chunksize=8)
+""",
+    "joblib multiprocessing": """
+import joblib
+
+
+def resize_parallel(paths, folder, size, workers):
+    joblib.Parallel(n_jobs=workers, backend="multiprocessing", batch_size=6)(
+        joblib.delayed(make_thumbnail)(p, folder, size) for p in paths
+    )
+""",
+    "dask get_executor": """
+def resize_parallel(paths, folder, size, workers):
+    from dask.distributed import Client
+
+    with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as c:
+        e = c.get_executor(pure=False)
+        list(e.map(make_thumbnail, paths, [folder] * len(paths), [size] * len(paths)))
+""",
+    "str absolute paths": """
+def resize_parallel(paths, folder, size, workers):
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        list(
+            executor.map(
+                make_thumbnail,
+                [str(Path(p).resolve()) for p in paths],
+                repeat(str(Path(folder).resolve())),
+                repeat(size),
+            )
+        )
+""",
+    "fork with a cell function": """
+def shrink(a):
+    return make_thumbnail(*a)
+
+
+def resize_parallel(paths, folder, size, workers):
+    with get_context("fork").Pool(workers) as pool:
+        pool.map(shrink, [(p, folder, size) for p in paths], chunksize=6)
 """,
 }
 
@@ -512,6 +644,150 @@ def download_parallel(photos, folder, workers):
         list(executor.map(one, photos, repeat(folder)))
 """,
     ),
+    "chdir into the folder": (
+        "another folder",
+        """
+def download_parallel(photos, folder, workers):
+    os.chdir(folder)
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(download_photo, photos, repeat(".")))
+""",
+    ),
+    "serial loop with a clock": (
+        "by the notebook's own thread",
+        """
+import time
+
+
+def download_parallel(photos, folder, workers):
+    start = time.time()
+    for p in photos:
+        download_photo(p, folder)
+    return time.time() - start
+""",
+    ),
+    "mkdir if not exists, last chunk dropped": (
+        "never done: nothing was saved",
+        """
+def download_parallel(photos, folder, workers):
+    if not os.path.exists(folder):
+        os.makedirs(folder)
+    n = len(photos) // 7
+    with ThreadPoolExecutor(7) as e:
+        for i in range(7):
+            e.submit(lambda ps: [download_photo(p, folder) for p in ps], photos[i * n : (i + 1) * n])
+""",
+    ),
+    "one worker only": (
+        "one worker did all",
+        """
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(1) as e:
+        list(e.map(download_photo, photos, repeat(folder)))
+""",
+    ),
+    "map returned, arguments missing": (
+        "nobody looked at them",
+        """
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        return executor.map(download_photo, photos)
+""",
+    ),
+    "suppress": (
+        "or a suppress",
+        """
+import contextlib
+
+
+def one(p):
+    with contextlib.suppress(Exception):
+        download_photo(p)
+
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(one, photos))
+""",
+    ),
+    "sys.exit in the function": (
+        "SystemExit",
+        """
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(download_photo, photos, repeat(folder)))
+    sys.exit()
+""",
+    ),
+    "asyncio.run in the notebook": (
+        "running",
+        """
+import asyncio
+
+
+def download_parallel(photos, folder, workers):
+    async def go():
+        await asyncio.gather(*(asyncio.to_thread(download_photo, p, folder) for p in photos))
+
+    asyncio.run(go())
+""",
+    ),
+    "deletes the folder at the end": (
+        "deleted the folder",
+        """
+import shutil
+
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(download_photo, photos, repeat(folder)))
+    shutil.rmtree(folder)
+""",
+    ),
+    "writes a log": (
+        "should not be",
+        """
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(download_photo, photos, repeat(folder)))
+    Path(folder, "log.txt").write_text("done")
+""",
+    ),
+    "race on a counter": (
+        "done",
+        """
+import time
+
+
+def work(photos, folder):
+    global n
+    while n < len(photos):
+        i = n
+        time.sleep(0.0001)
+        n = i + 1
+        download_photo(photos[i], folder)
+
+
+def download_parallel(photos, folder, workers):
+    global n
+    n = 0
+    ts = [threading.Thread(target=work, args=(photos, folder)) for _ in range(workers)]
+    for t in ts:
+        t.start()
+    for t in ts:
+        t.join()
+""",
+    ),
+    "starmap lazily": (
+        "returned a lazy iterator",
+        """
+import itertools
+
+
+def download_parallel(photos, folder, workers):
+    return itertools.starmap(download_photo, zip(photos, repeat(folder)))
+""",
+    ),
 }
 
 WRONG_RESIZES = {
@@ -673,4 +949,100 @@ def resize_parallel(paths, folder, size, workers):
         list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size)))
 """,
     ),
+    "chunksize of the whole list": (
+        "one worker did all",
+        """
+def resize_parallel(paths, folder, size, workers):
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size), chunksize=len(paths)))
+""",
+    ),
+    "processes die: notebook function in spawn Process": (
+        "defined in this notebook",
+        """
+def shrink(ps, folder, size):
+    for p in ps:
+        make_thumbnail(p, folder, size)
+
+
+def resize_parallel(paths, folder, size, workers):
+    ps = [
+        get_context("spawn").Process(target=shrink, args=(paths[i::workers], folder, size))
+        for i in range(workers)
+    ]
+    for p in ps:
+        p.start()
+    for p in ps:
+        p.join()
+""",
+    ),
+    "notebook function in spawn executor, results unread": (
+        "defined in this notebook",
+        """
+def shrink(p, folder, size):
+    return make_thumbnail(p, folder, size)
+
+
+def resize_parallel(paths, folder, size, workers):
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        for p in paths:
+            executor.submit(shrink, p, folder, size)
+""",
+    ),
+    "error_callback ignored": (
+        "nobody looked",
+        """
+def resize_parallel(paths, folder, size, workers):
+    pool = get_context("spawn").Pool(workers)
+    for p in paths:
+        pool.apply_async(make_thumbnail, (p,), error_callback=lambda e: None)
+    pool.close()
+    pool.join()
+""",
+    ),
+    "imap not consumed": (
+        "not waited for",
+        """
+def resize_parallel(paths, folder, size, workers):
+    with get_context("spawn").Pool(workers) as pool:
+        pool.imap(make_thumbnail, paths)
+""",
+    ),
+    "files of the serial run deleted": (
+        "changed or deleted 5 files",
+        """
+def resize_parallel(paths, folder, size, workers):
+    for old in sorted(Path("thumbnails").iterdir())[:5]:
+        old.unlink()
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size)))
+""",
+    ),
+}
+
+# name: code which never ends by itself
+STUCK = {
+    "lock never released in executor": """
+lock2 = threading.Lock()
+
+
+def one(p, f):
+    lock2.acquire()
+    download_photo(p, f)
+
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(one, photos, repeat(folder)))
+""",
+    "endless loop in worker process": """
+def one(p, f, s):
+    while True:
+        pass
+
+
+def resize_parallel(paths, folder, size, workers):
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as e:
+        list(e.map(one, paths, repeat(folder), repeat(size)))
+""",
 }

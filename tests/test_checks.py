@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,7 +63,7 @@ def run(start: Callable[..., practice.PracticeServer], tmp_path_factory: pytest.
         "    finally:\n        loop.close()\n        asyncio.events._set_running_loop(running)\n"
     )
     manager = KernelManager()
-    manager.start_kernel(cwd=str(folder), env={**__import__("os").environ, "PYTHONPATH": f"{ROOT}:{folder}"})
+    manager.start_kernel(cwd=str(folder), env={**os.environ, "PYTHONPATH": f"{ROOT}:{folder}"})
     client = manager.blocking_client()
     client.start_channels()
     client.wait_for_ready(timeout=120)
@@ -89,7 +90,8 @@ def run(start: Callable[..., practice.PracticeServer], tmp_path_factory: pytest.
 
 
 def verdict(run: Callable, code: str) -> str:
-    return run(textwrap.dedent(code) + "\n" + (DOWNLOAD if "download_parallel" in code else RESIZE))
+    said = run(textwrap.dedent(code) + "\n" + (DOWNLOAD if "download_parallel" in code else RESIZE))
+    return " ".join(said.split())  # a verdict is wrapped into lines
 
 
 @pytest.mark.parametrize("code", solutions.NOT_ATTEMPTED.values(), ids=solutions.NOT_ATTEMPTED)
@@ -119,6 +121,15 @@ def test_a_wrong_download_is_caught_for_its_own_reason(run: Callable, reason: st
 def test_a_wrong_resize_is_caught_for_its_own_reason(run: Callable, reason: str, code: str) -> None:
     said = verdict(run, code)
     assert said.startswith("WRONG: ") and reason in said and "Next step: " in said, said
+
+
+@pytest.mark.parametrize("code", solutions.STUCK.values(), ids=solutions.STUCK)
+def test_a_function_that_never_ends_is_ended(run: Callable, code: str) -> None:
+    said = verdict(run, "checks.STALL = 6\n" + textwrap.dedent(code))
+    run("checks.STALL = 120")
+    assert said.startswith("WRONG: No item was finished for 6 seconds"), said
+    left = "import multiprocessing as m; print([c.name for c in m.active_children() if 'Loky' not in c.name])"
+    assert run(left).strip() == "[]"  # joblib keeps its workers for the next call
 
 
 def test_another_kind_of_worker_than_asked_for_is_named(run: Callable) -> None:

@@ -1,0 +1,194 @@
+"""The notebook: the saved one read as a grader would, and a fresh run of it with few photos."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from nbclient import NotebookClient
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+CHARTS = {
+    "downloads-histogram", "likes", "aspect", "colours", "cameras", "uploads", "download-compare", "contact-photos",
+    "resize-compare", "contact-thumbnails", "conclusion-chart", "further-download", "further-resize",
+}  # fmt: skip
+PHOTOS = 40
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def printed(notebook: nbformat.NotebookNode, cell_id: str) -> str:
+    """All text that a cell shows."""
+    outputs = next(cell for cell in notebook.cells if cell.id == cell_id).outputs
+    texts = [out.text if out.output_type == "stream" else out.get("data", {}).get("text/plain", "") for out in outputs]
+    return "\n".join(texts)
+
+
+def pictures(cell: nbformat.NotebookNode) -> list[Image.Image]:
+    encoded = [out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", {})]
+    return [Image.open(io.BytesIO(base64.b64decode(text))) for text in encoded]
+
+
+@pytest.fixture(scope="module")
+def saved() -> nbformat.NotebookNode:
+    return nbformat.read(ROOT / "assignment.ipynb", as_version=4)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, pictures_folder: Path) -> tuple[Path, nbformat.NotebookNode]:
+    """The notebook executed in a copy of the project, in a folder with a space and an umlaut in its name."""
+    folder = tmp_path_factory.mktemp("my käse copy")
+    for name in ("helpers.py", "config.ini.example", "assignment.ipynb"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("practice", "checks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("images", "thumbnails"):
+        (folder / name).mkdir()
+    settings = (ROOT / "config.ini.example").read_text(encoding="utf-8")
+    for option, value in {"photos": PHOTOS, "threads": 8, "processes": 2, "latency_ms": 10}.items():
+        settings, replaced = re.subn(rf"(?m)^{option} = .*$", f"{option} = {value}", settings)
+        assert replaced == 1
+    (folder / "config.ini").write_text(settings, encoding="utf-8")
+    notebook = nbformat.read(folder / "assignment.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    return folder, notebook
+
+
+@pytest.fixture(scope="module")
+def pictures_folder(pictures: Path) -> Path:
+    return pictures
+
+
+# --- the saved notebook ---------------------------------------------------------------------------------------
+
+
+def test_was_run_from_top_to_bottom_without_an_error(saved: nbformat.NotebookNode) -> None:
+    assert [cell.execution_count for cell in code_cells(saved)] == list(range(1, len(code_cells(saved)) + 1))
+    kinds = {output.output_type for cell in code_cells(saved) for output in cell.outputs}
+    assert "error" not in kinds
+    assert not [out.text for cell in code_cells(saved) for out in cell.outputs if out.get("name") == "stderr"]
+
+
+def test_shows_the_run_of_1500_photos_and_right_verdicts(saved: nbformat.NotebookNode) -> None:
+    assert "1,500 of 1,500 photos" in printed(saved, "download-serial-keep")
+    assert "1,500 of 1,500 photos" in printed(saved, "resize-serial-keep")
+    assert printed(saved, "download-check").split("\n")[1].startswith("RIGHT: 1,500 items")
+    assert printed(saved, "resize-check").split("\n")[1].startswith("RIGHT: 1,500 items")
+
+
+def test_every_chart_is_there_and_no_widget(saved: nbformat.NotebookNode) -> None:
+    assert {cell.id for cell in code_cells(saved) if pictures(cell)} >= CHARTS
+    for cell in code_cells(saved):
+        for image in pictures(cell):
+            assert image.width <= 1100, f"{cell.id} is wider than GitHub shows"
+            assert len(image.convert("RGB").getcolors(1 << 24)) > 10, f"{cell.id} shows nothing"
+    assert "widget" not in json.dumps(saved)
+
+
+def test_progress_is_one_readable_line(saved: nbformat.NotebookNode) -> None:
+    for cell_id in ("metadata", "download-serial", "download-check", "resize-serial", "resize-check"):
+        lines = [line for line in printed(saved, cell_id).split("\n") if "%|" in line]
+        assert len(lines) == 1 and "100%" in lines[0] and "1500/1500" in lines[0], (cell_id, lines)
+
+
+def test_names_no_machine_and_no_key(saved: nbformat.NotebookNode) -> None:
+    text = json.dumps(saved)
+    assert not re.search(r"/(home|root|Users|work|tmp)/\w", text)
+    assert "Client-ID" not in text and "access_key       (none)" in printed(saved, "settings")
+
+
+def test_is_small_enough_for_github(saved: nbformat.NotebookNode) -> None:
+    assert (ROOT / "assignment.ipynb").stat().st_size < 3_000_000
+
+
+def test_cells_are_short_and_explained(saved: nbformat.NotebookNode) -> None:
+    lengths = {cell.id: len(cell.source.splitlines()) for cell in code_cells(saved)}
+    assert max(lengths.values()) <= 25, {name: n for name, n in lengths.items() if n > 25}
+    assert statistics.median(lengths.values()) <= 12
+    headings = [
+        line for cell in saved.cells if cell.cell_type == "markdown" for line in re.findall(r"(?m)^#+ .*", cell.source)
+    ]
+    assert [line for line in headings if line.startswith("# ")] == headings[:1]
+    assert [line for line in headings if line.startswith("## ")] == [
+        "## Setup the Project", "## Exploratory Data Analysis", "## Downloading Images", "## Resizing Images",
+        "## Conclusion", "## Going further",
+    ]  # fmt: skip
+
+
+def test_the_cells_that_a_tool_may_swap_are_tagged(saved: nbformat.NotebookNode) -> None:
+    tags = {tag: cell.source for cell in saved.cells for tag in cell.metadata.get("tags", [])}
+    assert "def download_parallel(photos, folder, workers):" in tags["exercise:download"]
+    assert "def resize_parallel(paths, folder, size, workers):" in tags["exercise:resize"]
+    assert "checks.check(download_parallel" in tags["check:download"]
+    assert "resize_parallel, serial_resize" in tags["check:resize"]
+
+
+def test_the_readme_shows_the_same_run() -> None:
+    found = subprocess.run([sys.executable, ROOT / "docs" / "from_run.py", "--check"], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+def test_the_saved_code_is_what_ran(saved: nbformat.NotebookNode) -> None:
+    """The modules were not changed after the notebook was executed: it prints their fingerprint."""
+    import helpers
+
+    assert helpers.fingerprint() in printed(saved, "environment")
+
+
+# --- a fresh run ----------------------------------------------------------------------------------------------
+
+
+def test_a_fresh_run_fills_images_and_thumbnails(fresh: tuple[Path, nbformat.NotebookNode]) -> None:
+    folder, _ = fresh
+    photos, thumbnails = (sorted((folder / "images").glob("*")), sorted((folder / "thumbnails").glob("*")))
+    assert len(photos) == PHOTOS and [path.name for path in photos] == [path.name for path in thumbnails]
+    for photo, thumbnail in zip(photos, thumbnails, strict=True):
+        with Image.open(photo) as large, Image.open(thumbnail) as small:
+            assert large.width == 1080 and large.format == "JPEG"
+            assert max(small.size) == 200 and small.mode == "RGB"
+
+
+def test_a_fresh_run_reaches_right_verdicts_and_the_summary(fresh: tuple[Path, nbformat.NotebookNode]) -> None:
+    _, notebook = fresh
+    assert "RIGHT: 40 items" in printed(notebook, "download-check")
+    assert "RIGHT: 40 items" in printed(notebook, "resize-check")
+    box = next(cell for cell in notebook.cells if cell.id == "summary").outputs[0].data["text/html"]
+    assert "download RIGHT, resize RIGHT" in box and f"photos: only {PHOTOS};" in box
+    todo = printed(notebook, "todo")
+    assert todo.count("☐ yours") == 2 and todo.count("☐ open") == 1  # too few photos
+
+
+def test_a_fresh_run_leaves_no_process_and_no_temporary_file(fresh: tuple[Path, nbformat.NotebookNode]) -> None:
+    folder, _ = fresh
+    assert not list(folder.rglob("*.part"))
+    commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    assert commands
+    assert not any("practice" in command and str(folder) in command for command in commands)
+
+
+def test_later_cells_wait_for_an_exercise_that_is_not_attempted_yet(
+    fresh: tuple[Path, nbformat.NotebookNode], tmp_path: Path
+) -> None:
+    folder, executed = fresh
+    notebook = nbformat.from_dict(json.loads(json.dumps(executed)))
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and {"exercise:download", "exercise:resize"} & set(cell.metadata.get("tags", [])):
+            cell.source = cell.source.strip().split("\n")[0] + "\n    raise NotImplementedError"
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    assert printed(notebook, "download-check").strip().startswith("NOT ATTEMPTED YET")
+    assert printed(notebook, "resize-check").strip().startswith("NOT ATTEMPTED YET")
+    assert "waits for a right download_parallel" in printed(notebook, "download-compare")
+    assert "waits for a right resize_parallel" in printed(notebook, "resize-compare")
