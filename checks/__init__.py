@@ -20,6 +20,7 @@ import os
 import pickle
 import shutil
 import signal
+import tempfile
 import textwrap
 import threading
 import time
@@ -97,6 +98,7 @@ class Attempt:
         self.error: BaseException | None = None
         self.result: object = None
         self.unread: list[BaseException] = []  # exceptions inside of workers
+        self.complaints: list[str] = []  # last lines of what worker processes wrote to standard error
         self.crashed: list[str] = []  # names of worker processes that ended with an error
         self.lost: list[str] = []  # files of the serial runs that are gone or have another size
         self.gave_up = ""
@@ -111,7 +113,7 @@ class Attempt:
         def remembering(*arguments: object) -> None:
             self.result = self.call(*arguments)
 
-        with _noting_exceptions(self.unread), _noting_processes(self.crashed):
+        with _noting_exceptions(self.unread), _noting_processes(self.crashed), _noting_complaints(self.complaints):
             self.gave_up = self.watched(remembering)
         after = _sizes()
         self.lost = [path for path, size in kept.items() if after.get(path) != size]
@@ -295,14 +297,15 @@ def _cannot_travel(problem: BaseException | None) -> bool:
 def _died(attempt: Attempt, what: str) -> str:
     """Worker processes that ended with an error: mostly because of a function that they can't import."""
     mine = sorted(attempt.in_notebook() & attempt.names)
+    said = f" The last thing that a worker said: {attempt.complaints[-1][:150]}" if attempt.complaints else ""
     if mine:
         return (
             f"{what} The likely cause: {', '.join(mine)} is defined in this notebook. A worker process starts "
-            "as a fresh Python and can't import a notebook.\n"
+            f"as a fresh Python and can't import a notebook.{said}\n"
             f"Next step: send {ONE_ITEM[attempt.task]} itself to the workers, or move your function into "
             "helpers.py and import it from there."
         )
-    return f"{what}\nNext step: send one small task to a pool and call .result() on it: it shows the error."
+    return f"{what}{said}\nNext step: send one small task to a pool and call .result() on it: it shows the error."
 
 
 def _wrong_place(attempt: Attempt, baseline: Run) -> str:
@@ -610,6 +613,21 @@ def _noting_processes(crashed: list[str]) -> Iterator[None]:
             with contextlib.suppress(ValueError, AssertionError):  # closed, or of another parent
                 if (process.exitcode or 0) not in (0, -signal.SIGTERM):
                     crashed.append(process.name)
+
+
+@contextlib.contextmanager
+def _noting_complaints(found: list[str]) -> Iterator[None]:
+    """Keep what worker processes write to standard error out of the notebook: a wall of equal tracebacks."""
+    with tempfile.TemporaryFile() as file:
+        before = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            file.seek(0)
+            found += [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()][-1:]
 
 
 @contextlib.contextmanager

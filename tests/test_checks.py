@@ -132,6 +132,13 @@ def test_a_function_that_never_ends_is_ended(run: Callable, code: str) -> None:
     assert run(left).strip() == "[]"  # joblib keeps its workers for the next call
 
 
+def test_the_tracebacks_of_dying_workers_become_one_line(run: Callable) -> None:
+    before = run("print(os.fstat(2))")
+    said = verdict(run, solutions.WRONG_RESIZES["a function of the notebook in a Pool"][1])
+    assert "worker said: AttributeError: Can't get attribute 'shrink'" in said and "Traceback" not in said, said
+    assert run("print(os.fstat(2))") == before  # standard error is what it was
+
+
 def test_another_kind_of_worker_than_asked_for_is_named(run: Callable) -> None:
     assert "this solution uses processes" in verdict(run, solutions.RIGHT_DOWNLOADS["processes instead of threads"])
     assert "this solution uses threads" in verdict(run, solutions.RIGHT_RESIZES["threads instead of processes"])
