@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,45 @@ import helpers
 import practice
 
 PHOTOS = 60
+
+
+# --- What was tried, and how often: `pytest --tried=FILE` writes it as JSON ------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tried", type=Path, help="write what the tests tried, and how often, into this JSON file")
+
+
+@pytest.fixture
+def tried(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """Note what a test has tried: `tried("kill -9 of a worker", 50)`. It counts if the test passes."""
+    return lambda what, times: record_property("tried", [what, times])
+
+
+class _Tried:
+    """Adds up what passed tests have tried; under xdist in the process that collects the reports."""
+
+    def __init__(self, path: Path):
+        self.path, self.counts = path, Counter[str]()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" and report.passed:
+            for name, value in report.user_properties:
+                if name == "tried":
+                    self.counts[value[0]] += value[1]
+
+    def pytest_sessionfinish(self) -> None:
+        text = json.dumps(dict(sorted(self.counts.items())), indent=1, ensure_ascii=False)
+        self.path.write_text(text + "\n", encoding="utf-8")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = config.getoption("--tried")
+    if path and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Tried(path.absolute()))
+
+
+# --- Fixtures ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
