@@ -26,6 +26,9 @@ test: .venv/test.stamp ## lint and run the tests
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m pytest
 
+student: .venv/teacher.stamp ## build release/assignment/, the students' version (for teachers)
+	$(BIN)/python teacher/release.py
+
 clean: ## delete photos, thumbnails, caches and reports; keep config.ini and the virtual environment
 	rm -rf cache images/*.jpg thumbnails/*.jpg assignment.html .pytest_cache .ruff_cache .hypothesis
 
@@ -38,4 +41,8 @@ clean: ## delete photos, thumbnails, caches and reports; keep config.ini and the
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@
 
-.PHONY: help run lab report test clean
+.venv/teacher.stamp: requirements-teacher.txt .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-teacher.txt
+	@touch $@
+
+.PHONY: help run lab report test student clean

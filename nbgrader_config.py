@@ -1,0 +1,59 @@
+"""Settings of nbgrader, for teachers: what is handed out, what is collected, how it is graded.
+
+Run nbgrader in this folder. It keeps its folders (source, release, submitted, autograded, feedback) here, too.
+"""
+
+import os
+from pathlib import Path
+
+# What a submission is graded with, in place of the student's config.ini: few photos, and the practice server.
+# Two workers at least, on any machine: with one, nothing could be seen to happen at the same time.
+GRADING = """\
+[unsplash]
+photos = 60
+[parallel]
+threads = 8
+processes = 2
+[practice]
+latency_ms = 20
+[notebook]
+going_further = no
+"""
+
+
+def prepare_grading(assignment: str, student: str, notebooks: list[str]) -> None:
+    """Before a submission is graded: put its settings there, and keep the teacher's access key from its code.
+
+    Args:
+        notebooks: paths of the submitted notebooks, COURSE/submitted/STUDENT/ASSIGNMENT/NAME.ipynb.
+    """
+    os.environ.pop("UNSPLASH_ACCESS_KEY", None)
+    for submitted in {Path(notebook).parent for notebook in notebooks}:
+        folder = submitted.parents[2] / "autograded" / submitted.parent.name / submitted.name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.ini").write_text(GRADING, encoding="utf-8")
+
+
+c = get_config()  # noqa: F821 - nbgrader defines it
+
+c.CourseDirectory.course_id = "parallel-photos"
+# Never handed out, collected or copied: photos, thumbnails, caches, keys, environments.
+c.CourseDirectory.ignore = [
+    "*.jpg", "*.part", "cache", "config.ini", ".env", ".venv", ".git", "*.html", "*.zip",
+    "__pycache__", "*.pyc", ".ipynb_checkpoints", ".DS_Store", "feedback",
+]  # fmt: skip
+c.CourseDirectory.max_file_size = 20_000  # kB: a notebook with all its charts has less than 3,000
+c.CourseDirectory.max_dir_size = 20_000_000  # kB: nbgrader adds up the photos, too, before it leaves them out
+
+# Seconds for each cell. The default is 30; the serial download of 1,500 photos takes minutes.
+c.Execute.timeout = 900
+
+# What students get in place of the solutions. The lines above each one say what to do.
+c.ClearSolutions.code_stub = {
+    "python": "# TODO: write your code here, in place of the next line.\nraise NotImplementedError"
+}
+c.ClearSolutions.text_stub = "*Write your answer here, in place of this line.*"
+c.ClearOutput.remove_metadata_fields = {"collapsed", "scrolled", "execution"}  # execution: times of the teacher's run
+
+c.OverwriteCells.add_missing_cells = True  # a cell with points that was deleted comes back
+c.Autograde.pre_convert_hook = prepare_grading

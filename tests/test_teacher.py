@@ -1,0 +1,420 @@
+"""What a teacher does, with nbgrader itself: hand out, collect, grade, give feedback. And a student's first day."""
+
+from __future__ import annotations
+
+import functools
+import html
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import checks
+import helpers
+import practice
+from checks import grading
+from tests import solutions
+
+pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -r requirements-teacher.txt")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nbgrader can't hand out and collect on Windows")
+
+ROOT = Path(__file__).parent.parent
+KEY = "a-key-that-nobody-may-see-0123456789"
+PHOTOS = 24
+QUESTIONS = {"question-bound": 3, "question-gil": 4, "question-gap": 3}
+# What is left of a submission that is graded only, to save time: no chart, none of the last part.
+SHORT = {
+    "summary", "environment", "settings", "source", "metadata", *QUESTIONS, *(
+        f"{task}-{part}" for task in ("download", "resize")
+        for part in ("serial", "serial-keep", "parallel", "check", "points")
+    ),
+}  # fmt: skip
+
+SERIAL_DOWNLOAD = """
+def download_parallel(photos, folder, workers):
+    for photo in photos:
+        download_photo(photo, folder)
+"""
+SERIAL_RESIZE = """
+def resize_parallel(paths, folder, size, workers):
+    for path in paths:
+        make_thumbnail(path, folder, size)
+"""
+ALWAYS_RIGHT = "lambda function, baseline, *rest: checks.Verdict('RIGHT', 'believe me', baseline)"
+
+
+def cell(notebook: nbformat.NotebookNode, cell_id: str) -> nbformat.NotebookNode:
+    return next(cell for cell in notebook.cells if cell.id == cell_id)
+
+
+def shown(notebook: nbformat.NotebookNode, cell_id: str) -> str:
+    """What a cell printed and its value, with single spaces: a verdict is wrapped into lines."""
+    outputs = cell(notebook, cell_id).outputs
+    return " ".join(" ".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs).split())
+
+
+def trouble(notebook: nbformat.NotebookNode) -> list[str]:
+    """Errors, and what went to standard error: nbgrader takes away the points for both."""
+    return [
+        f"{cell.id}: {output.get('evalue') or output.get('text')}"
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error" or output.get("name") == "stderr"
+    ]
+
+
+# --- The submissions ------------------------------------------------------------------------------------------
+
+
+def reference(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    solved = nbformat.read(ROOT / "assignment.ipynb", as_version=4)
+    for name in ("download-parallel", "resize-parallel", *QUESTIONS):
+        cell(notebook, name).source = cell(solved, name).source
+    notebook.cells = [cell for cell in notebook.cells if cell.id in SHORT]
+
+
+def different(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Right, in another way, and with an own progress line, which goes to standard error."""
+    cell(notebook, "download-parallel").source = (
+        "import sys\nfrom concurrent.futures import as_completed\n\n"
+        + solutions.RIGHT_DOWNLOADS["submit and as_completed"][1:]
+        + "        print('all downloaded', file=sys.stderr)\n"
+    )
+    cell(notebook, "resize-parallel").source = solutions.RIGHT_RESIZES["Pool starmap"]
+
+
+def looks_fast(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    cell(notebook, "download-parallel").source = solutions.WRONG_DOWNLOADS["submitted, not waited for"][1]
+    cell(notebook, "resize-parallel").source = solutions.WRONG_RESIZES["apply_async without a join"][1]
+    notebook.cells = [cell for cell in notebook.cells if cell.id in SHORT]
+
+
+def tampered(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Other modules, other settings, other check cells, and one cell with points deleted."""
+    cell(notebook, "download-parallel").source = SERIAL_DOWNLOAD
+    cell(notebook, "resize-parallel").source = SERIAL_RESIZE
+    cell(notebook, "download-check").source = f"download_verdict = ({ALWAYS_RIGHT})(0, 0)"
+    cell(notebook, "download-points").source = "10"
+    cell(notebook, "resize-check").source = f"resize_verdict = ({ALWAYS_RIGHT})(0, 0)"
+    cell(notebook, "resize-check").metadata.nbgrader.locked = False
+    notebook.cells = [cell for cell in notebook.cells if cell.id in SHORT - {"resize-points"}]
+    shutil.copytree(ROOT / "checks", folder / "checks", ignore=shutil.ignore_patterns("__pycache__"))
+    changes = {
+        "checks/__init__.py": f"check = {ALWAYS_RIGHT.replace('checks.', '')}",
+        "checks/grading.py": "grade = lambda *_: __import__('checks').Verdict('RIGHT', 'believe me')",
+        "helpers.py": "_recorded = lambda item, *rest: Outcome(item, Status.DONE)",
+    }
+    for name, line in changes.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        (folder / name).write_text(f"{text}\n\n{line}\n", encoding="utf-8")
+    (folder / "config.ini").write_text(f"[unsplash]\naccess_key = {KEY}\n[parallel]\nthreads = 1\nprocesses = 1\n")
+
+
+def cheating(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """No file is changed, but a function is replaced, and then a variable that the check cell uses."""
+    cell(notebook, "download-parallel").source = (
+        f"checks.kept, checks.check = checks.check, {ALWAYS_RIGHT}\n" + SERIAL_DOWNLOAD
+    )
+    cell(notebook, "resize-parallel").source = (
+        "import dataclasses\n\nchecks.check = checks.kept\nsettings = dataclasses.replace(settings, processes=1)\n"
+        + SERIAL_RESIZE
+    )
+    notebook.cells = [cell for cell in notebook.cells if cell.id in SHORT]
+
+
+SUBMISSIONS = {make.__name__: make for make in (reference, different, looks_fast, tampered, cheating)}
+
+
+# --- The cycle ------------------------------------------------------------------------------------------------
+
+
+class Course:
+    """A teacher's copy of the project, and what came of it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.release = folder / "release" / "assignment"
+        self.autograded: dict[str, nbformat.NotebookNode] = {}
+        self.points: dict[str, dict[str, float | None]] = {}  # of each cell with points; None: the teacher's turn
+        self.score: dict[str, float] = {}
+        self.first_day: nbformat.NotebookNode = None
+
+    def run(self, *command: str | Path, folder: Path | None = None, **variables: str) -> None:
+        """Run Python with these arguments; it must succeed."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        # No settings of whoever runs the tests; and a key in the environment, which nothing may pass on.
+        own = {"PATH": path, "JUPYTER_CONFIG_DIR": str(self.folder / "none"), "UNSPLASH_ACCESS_KEY": KEY}
+        done = subprocess.run(
+            [sys.executable, *command], cwd=folder or self.folder, env=os.environ | own | variables,
+            capture_output=True, text=True, encoding="utf-8", timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def autograde(self, student: str) -> None:
+        self.nbgrader("autograde", "assignment", f"--student={student}")
+
+    def nbgrader(self, *command: str, folder: Path | None = None) -> None:
+        exchange = (f"--Exchange.root={self.folder / 'exchange'}", f"--Exchange.cache={self.folder / 'fetched'}")
+        self.run("-m", "nbgrader", *command, "--log-level=ERROR", *exchange, folder=folder)
+
+    def spend_first_day(self) -> None:
+        """A student fetches what was handed out, runs it untouched, without nbgrader, and submits it."""
+        (self.folder / "exchange").mkdir()
+        (self.folder / "exchange").chmod(0o777)
+        self.nbgrader("release_assignment", "assignment")
+        home = self.folder / "student"
+        home.mkdir()
+        shutil.copy(self.folder / "nbgrader_config.py", home)
+        self.nbgrader("fetch_assignment", "assignment", folder=home)
+        own = home / "assignment"
+        settings = f"[unsplash]\nphotos = {PHOTOS}\n[practice]\nlatency_ms = 5\n[notebook]\ngoing_further = no\n"
+        (own / "config.ini").write_text(settings)
+        without = self.folder / "without"
+        without.mkdir()
+        (without / "nbgrader.py").write_text("raise ImportError('nbgrader is not installed')\n")
+        execute = ("-m", "jupyter", "execute", "--inplace", "assignment.ipynb")
+        self.run(*execute, folder=own, PYTHONPATH=str(without), UNSPLASH_ACCESS_KEY="")
+        self.first_day = nbformat.read(own / "assignment.ipynb", as_version=4)
+        (own / "config.ini").write_text(f"[unsplash]\naccess_key = {KEY}\n")
+        with (own / "images" / "many.jpg").open("wb") as file:
+            file.truncate(150_000_000)  # together, 1,500 photos are beyond nbgrader's own limit of 100 MB
+        self.nbgrader("submit", "assignment", "--student=untouched", folder=home)
+        self.nbgrader("collect", "assignment")
+        self.autograde("untouched")
+
+    def read_grades(self) -> None:
+        from nbgrader.api import Gradebook
+
+        with Gradebook(f"sqlite:///{self.folder / 'gradebook.db'}") as gradebook:
+            for question, points in QUESTIONS.items():  # what a teacher does with the form grader
+                grade = gradebook.find_grade(question, "assignment", "assignment", "reference")
+                assert grade.needs_manual_grade
+                grade.manual_score = points
+            gradebook.db.commit()
+            for submission in gradebook.assignment_submissions("assignment"):
+                name, grades = submission.student.id, submission.notebooks[0].grades
+                self.points[name] = {grade.name: grade.auto_score for grade in grades}
+                self.score[name] = submission.score
+            assert gradebook.find_assignment("assignment").max_score == 30
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    course = Course(tmp_path_factory.mktemp("teacher") / "course")
+    names = ("helpers.py", "assignment.ipynb", "config.ini.example", "requirements.txt", "LICENSE", "README.md")
+    course.folder.mkdir()
+    for name in (*names, "nbgrader_config.py"):
+        shutil.copy(ROOT / name, course.folder)
+    for name in ("checks", "practice", "scaling", "teacher", "tests"):
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, course.folder / name)
+    for name in ("images", "thumbnails"):
+        (course.folder / name).mkdir()
+        (course.folder / name / ".gitkeep").touch()
+        (course.folder / name / "of-the-teacher.jpg").write_bytes(b"a photo")
+    for name in ("config.ini", ".env", "cache/metadata/pages.jsonl", ".venv/bin/python", "assignment.html"):
+        (course.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (course.folder / name).write_text(f"[unsplash]\naccess_key = {KEY}\n")
+    settings, replaced = re.subn("photos = 60", f"photos = {PHOTOS}", (ROOT / "nbgrader_config.py").read_text())
+    assert replaced == 1
+    (course.folder / "nbgrader_config.py").write_text(settings)
+    course.run("teacher/release.py")
+    return course
+
+
+@pytest.fixture(scope="module")
+def graded(course: Course) -> Course:
+    for name, change in SUBMISSIONS.items():
+        folder = course.folder / "submitted" / name / "assignment"
+        folder.mkdir(parents=True)
+        notebook = nbformat.read(course.release / "assignment.ipynb", as_version=4)
+        change(notebook, folder)
+        nbformat.write(notebook, folder / "assignment.ipynb")
+    with ThreadPoolExecutor(3) as executor:
+        jobs = [executor.submit(course.spend_first_day), *(executor.submit(course.autograde, s) for s in SUBMISSIONS)]
+        for job in jobs:
+            job.result()
+    for name in (*SUBMISSIONS, "untouched"):
+        path = course.folder / "autograded" / name / "assignment" / "assignment.ipynb"
+        course.autograded[name] = nbformat.read(path, as_version=4)
+    course.read_grades()
+    course.nbgrader("generate_feedback", "assignment")
+    return course
+
+
+def feedback(course: Course, student: str) -> str:
+    page = course.folder / "feedback" / student / "assignment" / "assignment.html"
+    return " ".join(html.unescape(page.read_text(encoding="utf-8")).split())
+
+
+# --- What is handed out ---------------------------------------------------------------------------------------
+
+
+def test_students_get_what_they_need_and_nothing_else(course: Course) -> None:
+    modules = {
+        path.relative_to(ROOT) for room in ("checks", "practice", "scaling") for path in ROOT.glob(f"{room}/*.py")
+    }
+    names = (
+        "assignment.ipynb", "helpers.py", "config.ini.example", "requirements.txt", "README.md", "LICENSE",
+        "images/.gitkeep", "thumbnails/.gitkeep",
+    )  # fmt: skip
+    found = {path.relative_to(course.release) for path in course.release.rglob("*") if path.is_file()}
+    assert found == modules | set(map(Path, names))
+    for name in found - {Path("assignment.ipynb"), Path("README.md")}:
+        assert (course.release / name).read_bytes() == (course.folder / name).read_bytes()
+    assert "Hand in" in (course.release / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_students_notebook_is_the_reference_without_solutions(course: Course) -> None:
+    released = nbformat.read(course.release / "assignment.ipynb", as_version=4)
+    solved = nbformat.read(ROOT / "assignment.ipynb", as_version=4)
+    assert [cell.id for cell in released.cells] == [cell.id for cell in solved.cells]
+    changed = {
+        cell.id for cell, before in zip(released.cells, solved.cells, strict=True) if cell.source != before.source
+    }
+    assert changed == {f"{task}-{part}" for task in ("download", "resize") for part in ("parallel", "points")} | {
+        *QUESTIONS
+    }
+    for task in ("download", "resize"):
+        code = cell(released, f"{task}-parallel").source
+        assert code.startswith(f"def {task}_parallel(") and "# TODO" in code
+        assert code.endswith("\n    raise NotImplementedError")
+        assert "Executor(" not in code
+    for name in QUESTIONS:
+        assert cell(released, name).source.endswith("\n\n*Write your answer here, in place of this line.*")
+    text = (course.release / "assignment.ipynb").read_text(encoding="utf-8")
+    assert not re.search("SOLUTION|HIDDEN|iopub", text)
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in released.cells)
+
+
+def test_check_cells_are_locked_and_cells_to_fill_are_not(course: Course) -> None:
+    released = nbformat.read(course.release / "assignment.ipynb", as_version=4)
+    locked = {cell.id for cell in released.cells if cell.metadata.get("editable") is False}
+    assert locked == {f"{task}-{part}" for task in ("download", "resize") for part in ("check", "points")}
+    points = {cell.id: cell.metadata.nbgrader.get("points") for cell in released.cells if "nbgrader" in cell.metadata}
+    assert {name: n for name, n in points.items() if n} == {"download-points": 10, "resize-points": 10, **QUESTIONS}
+
+
+# --- A student's first day ------------------------------------------------------------------------------------
+
+
+def test_the_untouched_notebook_runs_to_its_end(graded: Course) -> None:
+    for notebook in (graded.first_day, graded.autograded["untouched"]):
+        assert trouble(notebook) == []
+        assert f"{PHOTOS} of {PHOTOS} photos" in shown(notebook, "download-serial-keep")
+        for task in ("download", "resize"):
+            assert shown(notebook, f"{task}-check").startswith("NOT ATTEMPTED YET")
+            assert shown(notebook, f"{task}-points").split()[-1] == "0"
+            assert f"waits for a right {task}_parallel" in shown(notebook, f"{task}-compare")
+        assert shown(notebook, "todo").count("NOT ATTEMPTED YET") == 2
+
+
+def test_once_the_exercises_are_filled_all_the_rest_runs(graded: Course) -> None:
+    notebook = graded.autograded["different"]
+    assert trouble(notebook) == ["download-check: all downloaded\n"]  # the student's own progress line
+    for task in ("download", "resize"):
+        assert f"RIGHT: {PHOTOS} items" in shown(notebook, f"{task}-check")
+        assert f"Equal work: {PHOTOS}" in shown(notebook, f"{task}-compare")
+    assert "Conclusion: both comparisons" in shown(notebook, "todo")
+    assert trouble(graded.autograded["reference"]) == []
+
+
+# --- Grades ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("student", "points"),
+    [("reference", 10), ("different", 10), ("untouched", 0), ("looks_fast", 0), ("tampered", 0), ("cheating", 0)],
+)
+def test_points_are_as_they_should_be(graded: Course, tried: Callable, student: str, points: int) -> None:
+    found = graded.points[student]
+    assert {name: found[name] for name in ("download-points", "resize-points")} == {
+        "download-points": points, "resize-points": points,
+    }  # fmt: skip
+    answered = None if student == "reference" else 0  # None: a person reads it
+    assert {name: found[name] for name in QUESTIONS} == dict.fromkeys(QUESTIONS, answered)
+    assert graded.score[student] == (30 if student == "reference" else 2 * points)
+    tried("submission graded by nbgrader", 1)
+
+
+def test_the_feedback_names_what_is_wrong(graded: Course) -> None:
+    page = feedback(graded, "looks_fast")
+    assert f"your function returned before the work was done: {PHOTOS} of {PHOTOS} items finished after" in page
+    assert page.count("They were submitted, but not waited for.") == 4  # in the check and in the grade, twice
+    assert "NOT ATTEMPTED YET" in feedback(graded, "untouched")
+    assert "Traceback (most recent" not in feedback(graded, "untouched") + page
+    assert "RIGHT: 24 items" in feedback(graded, "reference")
+
+
+def test_files_and_cells_that_a_student_changed_are_the_teachers_again(graded: Course) -> None:
+    folder, notebook = graded.folder / "autograded" / "tampered" / "assignment", graded.autograded["tampered"]
+    for name in ("helpers.py", "checks/__init__.py", "checks/grading.py"):
+        assert (folder / name).read_bytes() == (ROOT / name).read_bytes()
+    assert "believe me" not in str(notebook)
+    assert "threads = 8" in (folder / "config.ini").read_text()
+    for task in ("download", "resize"):
+        assert shown(notebook, f"{task}-check").count("one after the other") == 1
+    again = next(
+        cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == "resize-points"
+    )
+    assert again.source.startswith("# This cell (id:resize-points) was missing")
+
+
+def test_what_a_notebook_replaces_while_it_runs_gains_nothing(graded: Course) -> None:
+    notebook = graded.autograded["cheating"]
+    assert shown(notebook, "download-check") == "RIGHT: believe me"
+    assert "changes what it is graded with: checks.check." in shown(notebook, "download-points")
+    assert shown(notebook, "resize-check").startswith("RIGHT")  # nothing can be parallel with one worker
+    assert "by the notebook's own thread, one after the other" in shown(notebook, "resize-points")
+
+
+def test_only_the_notebook_and_small_files_are_collected(graded: Course) -> None:
+    own, collected = graded.folder / "student" / "assignment", graded.folder / "submitted" / "untouched" / "assignment"
+    assert len(list(own.glob("images/*.jpg"))) == PHOTOS + 1 and len(list(own.glob("thumbnails/*.jpg"))) == PHOTOS
+    left = {path.name for path in own.iterdir()} - {path.name for path in collected.iterdir()}
+    assert left == {"cache", "config.ini"}
+    assert not list(collected.rglob("*.jpg"))
+    assert sum(path.stat().st_size for path in collected.rglob("*")) < 5_000_000
+
+
+def test_the_key_is_in_nothing_that_is_handed_out_or_graded(graded: Course) -> None:
+    files = [
+        path for step in ("source", "release", "exchange", "submitted/untouched", "autograded", "feedback")
+        for path in (graded.folder / step).rglob("*") if path.is_file()
+    ] + [graded.folder / "gradebook.db"]  # fmt: skip
+    assert len(files) > 100
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert "without a key" in shown(graded.autograded["reference"], "source")
+
+
+# --- What the grader compares ---------------------------------------------------------------------------------
+
+REPLACED = {
+    "checks.check": (checks, "check", lambda *_: None),
+    "checks._judge": (checks, "_judge", functools.wraps(checks._judge)(lambda *_: None)),
+    "checks.PATIENCE": (checks, "PATIENCE", 0),
+    "checks.helpers": (checks, "helpers", None),
+    "checks.Verdict": (checks.Verdict, "right", True),
+    "helpers.download_photo": (helpers, "download_photo", lambda photo, folder: None),
+    "helpers.Run": (helpers.Run, "peak", property(lambda run: 9)),
+    "helpers._clock": (helpers, "_clock", lambda: 0),
+    "helpers._quiet": (helpers, "_quiet", checks._noting_complaints),
+    "practice.start": (practice, "start", print),
+}
+
+
+@pytest.mark.parametrize(("owner", "name", "other"), REPLACED.values(), ids=REPLACED)
+def test_a_replaced_part_of_the_modules_is_named(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, owner: object, name: str, other: object
+) -> None:
+    assert grading.replaced() == []
+    monkeypatch.setattr(owner, name, other)
+    assert request.node.callspec.id in grading.replaced()
+    assert sys.modules["helpers"] is helpers and sys.modules["checks"] is checks
