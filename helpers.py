@@ -6,7 +6,7 @@ In the order in which the notebook needs it:
     Source        connect() opens the practice server or Unsplash; collect_photos() fetches the metadata
     One item      download_photo() and make_thumbnail(): one photo each, the same for every kind of executor
     Timed runs    timed_run() measures a whole stage; compare() proves that two runs did equal work
-    Progress      progress() draws one line that is also readable in the saved notebook
+    Display       progress() draws one line that is also readable in the saved notebook; show() a chart with a text
 
 A worker process that starts by `spawn` imports this file, so nothing heavy (pandas, matplotlib, IPython) is
 imported here.
@@ -14,10 +14,12 @@ imported here.
 
 from __future__ import annotations
 
+import base64
 import configparser
 import contextlib
 import functools
 import hashlib
+import html
 import io
 import itertools
 import json
@@ -211,8 +213,23 @@ def _whole_number(where: str, text: str, low: int, high: int) -> int:
 
 
 def environment() -> dict[str, str]:
-    """What a reader of a timing needs to know of the machine, by name."""
+    """What a reader of a timing needs to know of the machine, by name.
+
+    A package whose version is not among those of requirements.txt is marked: it may work, but nobody has tried it.
+    """
     from importlib.metadata import version
+
+    from packaging.requirements import Requirement  # comes with Jupyter and matplotlib
+
+    wanted = {}
+    with contextlib.suppress(OSError, ValueError):
+        lines = Path(__file__).with_name("requirements.txt").read_text(encoding="utf-8").splitlines()
+        needed = [Requirement(line) for line in lines if line[:1].isalpha()]
+        wanted = {one.name: one.specifier for one in needed}
+
+    def named(package: str) -> str:
+        here, asked = version(package), wanted.get(package, "")
+        return f"{package} {here}" + ("" if not asked or here in asked else f" (requirements.txt asks for {asked})")
 
     # allow_none: asking for the default start method must not fix it.
     method = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
@@ -223,7 +240,7 @@ def environment() -> dict[str, str]:
         "CPUs": f"{usable_cpus()} usable by this process, {os.cpu_count()} logical CPUs in the machine",
         "Start method": f"spawn, named by this notebook (this system's default: {method})",
         "Modules": f"version {fingerprint()} of helpers.py, checks and practice",
-        "Packages": ", ".join(f"{name} {version(name)}" for name in packages),
+        "Packages": ", ".join(map(named, packages)),
     }
 
 
@@ -459,7 +476,7 @@ def collect_photos(
             before = len(records)
             for record in page:
                 if _is_id(record.get("id")):
-                    records.setdefault(record["id"], record)
+                    records.setdefault(record["id"].lower(), record)
             bar.update(min(len(records), count) - bar.n)
             fruitless = 0 if len(records) > before else fruitless + 1
             if fruitless == 5:  # don't burn the quota on a source that has no more photos
@@ -468,7 +485,10 @@ def collect_photos(
 
 
 def _read_pages(path: Path, slug: str) -> dict[str, dict]:
-    """Records by id from the metadata cache; a broken or foreign line is told and left out."""
+    """Records by id in small letters from the metadata cache; a broken or foreign line is told and left out.
+
+    Of two ids that differ only in capitals, one counts: on Windows and macOS their files would be the same one.
+    """
     records: dict[str, dict] = {}
     if not path.exists():
         return records
@@ -481,7 +501,7 @@ def _read_pages(path: Path, slug: str) -> dict[str, dict]:
             if page["source"] == slug and line.endswith("\n"):
                 whole.append(line)
                 for photo_id, record in found.items():
-                    records.setdefault(photo_id, record)
+                    records.setdefault(photo_id.lower(), record)
     if len(whole) < len(lines):
         print(f"Lines of {path.name} that were cut off or of another source, left out: {len(lines) - len(whole)}.")
         _write(path, "".join(whole).encode())
@@ -851,7 +871,7 @@ def _meet(meeting: str, worker: str) -> None:
     exercise asks for it, by making the folder, only where the times of a run leave that open.
     """
     here = os.path.join(meeting, f"in-work-{worker}")
-    end = time.monotonic() + float(Path(meeting, "patience").read_text())
+    end = time.monotonic() + float(Path(meeting, "patience").read_text(encoding="utf-8"))
     Path(here).touch()
     while not {"met", "alone"} & set(names := os.listdir(meeting)):
         if len(names) > 2:  # this one, another one, and "patience"
@@ -1111,7 +1131,7 @@ def keep(run: Run, folder: Path | str) -> list[Path]:
     return [folder / name for name in run.files]
 
 
-# --- Progress -------------------------------------------------------------------------------------------------
+# --- Display: progress and charts -----------------------------------------------------------------------------
 
 
 def progress(iterable: Iterable, description: str, total: int | None = None) -> Iterator:
@@ -1126,6 +1146,29 @@ def progress(iterable: Iterable, description: str, total: int | None = None) -> 
 def say(text: str) -> None:
     """Print a sentence in lines that a saved notebook shows without breaking words."""
     print("\n".join(textwrap.fill(line, 96) for line in text.splitlines()))
+
+
+def show(description: str) -> None:
+    """Show the current matplotlib chart and close it. The description is for readers who can't see it.
+
+    It is the picture's alternative text, which the HTML report reads. JupyterLab and Notebook give pictures no
+    alternative text (https://github.com/jupyter/enhancement-proposals/issues/120), so it can be unfolded below
+    the chart as well. Outside of a notebook the chart is shown without it.
+    """
+    import matplotlib.pyplot as plt
+
+    if not _in_notebook():
+        plt.show()
+        return
+    from IPython.display import display
+
+    png = io.BytesIO()
+    plt.savefig(png, format="png", bbox_inches="tight")
+    plt.close()
+    picture = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": description}
+    unfold = f"<details><summary>The chart in words</summary><p>{html.escape(description)}</p></details>"
+    display(picture, raw=True, metadata={"image/png": {"alt": description}})
+    display({"text/html": unfold, "text/plain": description}, raw=True)
 
 
 def _bar(total: int, description: str, unit: str = " photos", initial: int = 0):
