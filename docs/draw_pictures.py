@@ -53,14 +53,16 @@ def header(theme: str) -> Image.Image:
         top += 44
         for lane in range(lanes):
             left = 0 if lanes == 1 else int(6 * lane)
-            while left < WIDTH:
+            while True:
                 wait, width = int(rng.integers(120, 260)), int(rng.integers(116, 160))
-                box = (left, top, min(left + wait, WIDTH), top + LANE)
+                fits = left + wait + width + 10 < WIDTH
+                box = (left, top, left + wait if fits else WIDTH - 1, top + LANE)
                 draw.rounded_rectangle(box, 12, fill=f"{grey}48")
-                left += wait + 5
-                if left + width < WIDTH and (tile := next(tiles, None)):
-                    _paste_rounded(picture, ImageOps.fit(tile.convert("RGB"), (width, LANE)), left, top)
-                left += width + 5
+                if not fits:
+                    break
+                tile = ImageOps.fit(next(tiles).convert("RGB"), (width, LANE))
+                _paste_rounded(picture, tile, left + wait + 5, top)
+                left += wait + width + 10
             top += LANE + GAP
         top += 10
     return picture.crop((0, 0, WIDTH, top - GAP - 10))
@@ -126,6 +128,7 @@ def concurrency(theme: str) -> Image.Image:
                 ax.tick_params(length=0, labelcolor=ink)
                 for spine in ax.spines.values():
                     spine.set_visible(False)
+        figure.get_layout_engine().set(wspace=0.07)
         figure.supxlabel("time; solid: on a CPU, faint: waiting for the network", fontsize=13)
         stream = io.BytesIO()
         figure.savefig(stream, transparent=True)
