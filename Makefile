@@ -21,6 +21,9 @@ report: .venv/run.stamp ## write the saved notebook to assignment.html
 	$(BIN)/python -m jupyter nbconvert --to html --log-level WARN assignment.ipynb
 	@echo "Done: open assignment.html in a browser."
 
+submission: .venv/run.stamp ## write submission.zip, what you hand in
+	@$(BIN)/python -m checks.submission
+
 test: .venv/test.stamp ## lint and run the tests
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -45,4 +48,4 @@ clean: ## delete photos, thumbnails, caches and reports; keep config.ini and the
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-teacher.txt
 	@touch $@
 
-.PHONY: help run lab report test student clean
+.PHONY: help run lab report submission student test clean

@@ -1,0 +1,257 @@
+"""Write submission.zip, what you hand in: `make submission`, or `python -m checks.submission` beside the notebook.
+
+It holds the notebook with its outputs and what a grader needs to run it, and nothing else. It is not written if the
+notebook on disk was not run from top to bottom, or if a file holds an access key: the reasons say what to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import helpers
+
+ROOT = Path(helpers.__file__).parent
+NOTEBOOK = "assignment.ipynb"
+NEEDED = (NOTEBOOK, "helpers.py", "README.md", "requirements.txt")
+WELCOME = ("config.ini.example", "LICENSE")  # never config.ini: it may hold the access key
+TARGET = "submission.zip"
+OWN_CELL = "submission"  # tag of the notebook's cell that calls hand_in()
+
+
+class Refused(helpers.AssignmentError):
+    """There is a reason not to hand this in; the text says what to do."""
+
+
+def write(root: Path = ROOT, executed: Sequence[str] = (), began: float = 0) -> str:
+    """Write submission.zip into the folder `root`, whole or not at all; returns what is in it, in words.
+
+    Args:
+        executed: what the running kernel executed, by execution count; empty outside of a notebook.
+        began: when that kernel was started, in seconds since the epoch.
+
+    Raises:
+        Refused: with every reason that was found. A file of an earlier call stays as it is.
+    """
+    if missing := [name for name in NEEDED if not (root / name).is_file()]:
+        raise Refused(f"{', '.join(missing)} is missing here: run this in the folder of the assignment.")
+    contents = {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root)}
+    try:
+        cells = json.loads(contents[NOTEBOOK])["cells"]
+        reasons = [*_not_run(cells, executed), *_other_modules(cells)]
+        verdicts = {
+            task: next(filter(None, map(_verdict, _outputs(cell))), "without a verdict")
+            for cell in cells
+            for task in (tag.removeprefix("check:") for tag in _tags(cell) if tag.startswith("check:"))
+        }
+        keys = _own_keys(root)
+        places = [place for name, content in contents.items() for place in _keys_in(name, content, keys)]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(f"{NOTEBOOK} is not a notebook: open it in JupyterLab and save it again.") from None
+    saved = (root / NOTEBOOK).stat().st_mtime
+    if saved < began:
+        reasons = [f"{NOTEBOOK} has not been saved since this run began: save it, then run this cell again."]
+    if places:
+        reasons.append(
+            f"An access key, or what looks like one, stands in {', '.join(places[:5])}. Keys belong into config.ini "
+            "only: delete it there. If others may have seen it, make a new one on Unsplash's page of your application."
+        )
+    if reasons:
+        old = f"\nThe {TARGET} that lies here is from an earlier time." if (root / TARGET).exists() else ""
+        raise Refused(f"{TARGET} was not written.\n" + "\n".join(f"- {reason}" for reason in reasons) + old)
+    size = _zip(root / TARGET, contents)
+    return "\n".join(
+        [
+            f"{TARGET} is written: {len(contents)} files, {size / 1e6:.2f} MB.",
+            *(f"  {name:30}{len(content) / 1e3:10,.1f} kB" for name, content in contents.items()),
+            f"The notebook is the one that was saved on {datetime.fromtimestamp(saved):%Y-%m-%d at %H:%M:%S}.",
+            f"Checks in it: {', '.join(f'{task} {word}' for task, word in verdicts.items()) or 'none'}.",
+            "Not in it: config.ini, photos, thumbnails, caches, the virtual environment.",
+        ]
+    )
+
+
+def hand_in() -> None:
+    """The same from within the notebook: prints what came of it and never raises, so that a run goes on."""
+    import psutil  # comes with Jupyter
+
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    executed = [text or "" for text in shell.history_manager.input_hist_raw] if shell else ()
+    try:
+        print(write(executed=executed, began=psutil.Process().create_time()))
+    except Refused as reason:
+        helpers.say(str(reason))
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """The notebook, every module and package beside it, and the texts; no links, nothing hidden."""
+    packages = [path.parent for path in root.glob("[!.]*/__init__.py")]
+    modules = [*root.glob("*.py"), *(path for package in packages for path in package.rglob("*.py"))]
+    listed = [root / name for name in (*NEEDED, *WELCOME)]
+    return (path for path in sorted({*listed, *modules}) if path.is_file() and not path.is_symlink())
+
+
+def _zip(target: Path, contents: dict[str, bytes]) -> int:
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in contents.items():  # the bytes that were looked at, whatever happens to the files
+                archive.writestr(name, content)
+        part.replace(target)
+    except OSError as problem:
+        raise Refused(f"{target.name} can't be written: {problem.strerror}. Is it open in another program?") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+    return target.stat().st_size
+
+
+# --- Was the notebook run from top to bottom? -------------------------------------------------------------------
+
+
+def _text(lines: str | list[str]) -> str:
+    return lines if isinstance(lines, str) else "".join(lines)
+
+
+def _tags(cell: dict) -> list[str]:
+    return cell.get("metadata", {}).get("tags", [])
+
+
+def _outputs(cell: dict) -> list[str]:
+    """What a cell printed or displayed, as text."""
+    return [_text(out.get("text") or out.get("data", {}).get("text/plain", "")) for out in cell.get("outputs", [])]
+
+
+def _verdict(text: str) -> str:
+    found = re.match(r"RIGHT|WRONG|NOT ATTEMPTED YET", text)
+    return found[0] if found else ""
+
+
+def _not_run(cells: list[dict], executed: Sequence[str]) -> list[str]:
+    """Reasons why this notebook doesn't show one run from top to bottom."""
+    code = [cell for cell in cells if cell["cell_type"] == "code" and _text(cell["source"]).strip()]
+    again = "Restart the kernel, run all cells, wait for the end, save, and try again."
+    if not any(cell["execution_count"] for cell in code):
+        return [f"The notebook was never run, or its outputs were cleared. {again}"]
+    reasons, allowed = [], {1}
+    for cell in code:
+        name, count = f"The cell {_first_line(cell)!r}", cell["execution_count"]
+        if OWN_CELL in _tags(cell):  # it runs whenever you like: its number may be missing in the row
+            allowed |= {number + 1 for number in allowed}
+            continue
+        if count is None:
+            reasons.append(f"{name} was not run when the notebook was saved. {again}")
+            break
+        if count not in allowed:
+            reasons.append(f"{name} was not run in its turn: it has the number {count}, not {max(allowed)}. {again}")
+            break
+        allowed = {count + 1}
+    for cell in code:
+        name, count = f"The cell {_first_line(cell)!r}", cell["execution_count"] or 0
+        if error := next((out for out in cell["outputs"] if out["output_type"] == "error"), None):
+            reasons.append(f"{name} ended with {error['ename']}. Mend it first. {again}")
+        elif any(tag.startswith("check:") for tag in _tags(cell)) and not any(_outputs(cell)):
+            reasons.append(f"{name} has no output, but a check always says something. {again}")
+        elif OWN_CELL not in _tags(cell) and not _same_source(cell, count, executed):
+            reasons.append(f"{name} was changed after it had been run. {again}")
+    return reasons
+
+
+def _same_source(cell: dict, count: int, executed: Sequence[str]) -> bool:
+    """Whether the kernel ran this text under this number, as far as is known."""
+    return not 0 < count < len(executed) or executed[count].strip() == _text(cell["source"]).strip()
+
+
+def _first_line(cell: dict) -> str:
+    """To find the cell by; without long words, because one of them could be a key."""
+    return re.sub(r"[\w-]{20,}", "...", _text(cell["source"]).strip().splitlines()[0])[:50]
+
+
+def _other_modules(cells: list[dict]) -> list[str]:
+    """The notebook prints a fingerprint of the modules that it ran with."""
+    text = "\n".join(text for cell in cells for text in _outputs(cell))
+    ran_with = re.search(r"version ([0-9a-f]{8}) of helpers\.py", text)
+    if ran_with and ran_with[1] != helpers.fingerprint():
+        return [
+            "helpers.py, checks or practice were changed after the notebook had been run with them. "
+            "Restart the kernel, run all cells, wait for the end, save, and try again."
+        ]
+    return []
+
+
+# --- Does a file hold an access key? ----------------------------------------------------------------------------
+
+# Unsplash's keys have 43 letters, digits, - and _. Where a key is expected, anything from 20 on counts.
+_EXPECTED = re.compile(
+    r"(?i)(?:client-id[\s:]+|client_id=|(?:access|secret|api)_?key[\"'\])]*\s*[:=]+\s*[a-z.(]*[\"']?)([\w-]{20,})"
+)
+_QUOTED = re.compile(r"([\"'])(?=[^\"']*[A-Z])([\w-]{43})\1")
+
+
+def _own_keys(root: Path) -> set[str]:
+    """The keys of this machine: of the environment, and every one that stands in config.ini, even as a comment."""
+    found = {os.environ.get("UNSPLASH_ACCESS_KEY", "").strip()}
+    with contextlib.suppress(OSError):
+        text = (root / "config.ini").read_bytes().replace(b"\0", b"").decode("utf-8", "replace")
+        found.update(re.findall(r"(?im)^[\s;#]*(?:access_key|secret_key)\s*[=:]\s*(\S+)", text))
+    return {key for key in found if len(key) >= 8}  # what is shorter is no key, and would be found everywhere
+
+
+def _keys_in(name: str, content: bytes, own: set[str]) -> Iterator[str]:
+    """Places in this file that hold one of these keys, or what looks like a key."""
+    for place, text, is_code in _pieces(name, content):
+        looks = [match[1] for match in _EXPECTED.finditer(text)]
+        looks += [match[2] for match in _QUOTED.finditer(text)] if is_code else []
+        if any(key in text for key in own) or any(map(_is_random, looks)):
+            yield place
+
+
+def _is_random(text: str) -> bool:
+    """Whether this could be a key: YOUR_ACCESS_KEY_GOES_HERE is none."""
+    return bool(re.search(r"\d", text) and re.search(r"[a-z]", text) and len(set(text)) >= 10)
+
+
+def _pieces(name: str, content: bytes) -> Iterator[tuple[str, str, bool]]:
+    """(where, text, whether it is code) of all that a file says. Pictures inside of a notebook are left out."""
+    text = content.replace(b"\0", b"").decode("utf-8", "replace")  # NUL: a file saved as UTF-16
+    if name != NOTEBOOK:
+        for number, line in enumerate(text.splitlines(), start=1):
+            yield f"{name}, line {number}", line, name.endswith(".py")
+        return
+    notebook = json.loads(text)
+    yield f"{name}, its metadata", json.dumps(notebook.get("metadata")), False
+    for number, cell in enumerate(notebook["cells"], start=1):
+        where = f"{name}, cell {number}"
+        source = _text(cell["source"])
+        yield where, source, True
+        rest = {key: value for key, value in cell.items() if key not in ("source", "outputs")}
+        yield f"{where}, its metadata", json.dumps(rest, ensure_ascii=False), False
+        for output in cell.get("outputs", []):
+            data = {kind: _plain(value) for kind, value in output.get("data", {}).items() if kind[:6] != "image/"}
+            rest = {key: _plain(value) for key, value in output.items() if key != "data"}
+            yield f"{where}, its output", "\n".join([*data.values(), *rest.values()]), False
+
+
+def _plain(value: object) -> str:
+    """Text as it is, lines joined; anything else as JSON."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def main() -> None:
+    try:
+        print(write())
+    except Refused as reason:
+        sys.exit(str(reason))
+
+
+if __name__ == "__main__":
+    main()

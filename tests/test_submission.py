@@ -1,0 +1,391 @@
+"""submission.zip: what is in it, and every reason not to write it. The programs run as a student would run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+import helpers
+
+ROOT = Path(__file__).parent.parent
+TEXTS = ("helpers.py", "README.md", "requirements.txt", "config.ini.example", "LICENSE")
+KEY = "Zk3v_Sentinel-Q8wX1mT5yB7nJ2rL9pD4gH6fC0aEu"  # as long as a real one, and no key
+OTHER = "a9-Fj2kLmQ0xRz7Ty_Vb4Wc8Nd1Pe6Sg3Hu5Ki0Oo2B"  # looks like one, and is in no config.ini
+
+
+def executed() -> dict:
+    """The saved notebook as a run from top to bottom with the modules of today would number it."""
+    notebook = json.loads((ROOT / "assignment.ipynb").read_text(encoding="utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    for number, cell in enumerate(code, start=1):
+        cell["execution_count"] = number
+        for output in cell["outputs"]:
+            if "text" in output:
+                text = "".join(output["text"])
+                output["text"] = re.sub(r"version \w{8} of", f"version {helpers.fingerprint()} of", text)
+    return notebook
+
+
+def cell_of(notebook: dict, cell_id: str) -> dict:
+    return next(cell for cell in notebook["cells"] if cell["id"] == cell_id)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project as a student has it after a run, with a key in config.ini."""
+    for name in TEXTS:
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("checks", "practice"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "config.ini").write_text(f"[unsplash]\n; access_key = OLD{KEY[::-1]}\naccess_key = {KEY}\n")
+    save(tmp_path, executed())
+    return tmp_path
+
+
+def save(project: Path, notebook: dict) -> None:
+    (project / "assignment.ipynb").write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
+
+
+def submit(project: Path, **environment: str) -> tuple[int, str]:
+    """`make submission`: its exit code and all that it says."""
+    found = subprocess.run(
+        [sys.executable, "-m", "checks.submission"],
+        cwd=project, env={**os.environ, "PYTHONUTF8": "1", **environment}, capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    return found.returncode, found.stdout + found.stderr
+
+
+def assert_refused(project: Path, reason: str, **environment: str) -> str:
+    code, said = submit(project, **environment)
+    assert code == 1 and "submission.zip was not written" in said and reason in said, said
+    assert "Traceback" not in said and not (project / "submission.zip").exists()
+    assert not list(project.glob("*.part"))
+    return said
+
+
+# --- what is in it ----------------------------------------------------------------------------------------------
+
+
+def test_holds_what_a_grader_needs_and_nothing_else(project: Path) -> None:
+    (project / "my_functions.py").write_text("# imported by the notebook\n")
+    for name in (
+        "images/a.jpg", "thumbnails/a.jpg", "cache/metadata/unsplash.jsonl", ".venv/lib/secret.py", ".env",
+        ".ipynb_checkpoints/assignment-checkpoint.ipynb", "checks/__pycache__/submission.pyc", "notes/private.py",
+        "submission.zip", "assignment.html",
+    ):  # fmt: skip
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(KEY)
+    (project / "linked.py").symlink_to(project / "config.ini")
+    code, said = submit(project)
+    assert code == 0, said
+    with zipfile.ZipFile(project / "submission.zip") as archive:
+        names = archive.namelist()
+        assert archive.testzip() is None
+        assert all(archive.read(name) == (project / name).read_bytes() for name in names)
+    modules = [
+        path.relative_to(ROOT).as_posix() for name in ("checks", "practice") for path in (ROOT / name).glob("*.py")
+    ]
+    assert sorted(names) == sorted([*TEXTS, "assignment.ipynb", "my_functions.py", *modules])
+    size = (project / "submission.zip").stat().st_size
+    assert f"{len(names)} files, {size / 1e6:.2f} MB" in said and all(name in said for name in names)
+    assert "download RIGHT, resize RIGHT" in said and KEY not in said
+
+
+def test_can_be_unpacked_and_run_by_a_grader(project: Path) -> None:
+    assert submit(project)[0] == 0
+    with zipfile.ZipFile(project / "submission.zip") as archive:
+        archive.extractall(project / "grader")
+    program = "import checks, checks.submission, helpers, practice; print(helpers.load_settings().photos)"
+    found = subprocess.run([sys.executable, "-c", program], cwd=project / "grader", capture_output=True, text=True)
+    assert found.stdout.strip() == "1500", found.stderr
+
+
+def test_a_notebook_with_a_wrong_solution_may_be_handed_in(project: Path) -> None:
+    notebook = executed()
+    cell_of(notebook, "download-check")["outputs"] = [
+        {"output_type": "stream", "name": "stdout", "text": "NOT ATTEMPTED YET: write download_parallel"}
+    ]
+    save(project, notebook)
+    code, said = submit(project)
+    assert code == 0 and "download NOT ATTEMPTED YET, resize RIGHT" in said
+
+
+@pytest.mark.parametrize("number", [None, 4, 999])
+def test_its_own_cell_may_run_whenever_it_likes(project: Path, number: int | None) -> None:
+    notebook = executed()
+    cell_of(notebook, "submission")["execution_count"] = number
+    save(project, notebook)
+    code, said = submit(project)
+    assert code == 0, said
+
+
+# --- was it run from top to bottom? -----------------------------------------------------------------------------
+
+
+def cleared(notebook: dict) -> None:
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell.update(execution_count=None, outputs=[])
+
+
+def one_not_run(notebook: dict) -> None:
+    cell_of(notebook, "likes")["execution_count"] = None
+
+
+def out_of_order(notebook: dict) -> None:
+    first, second = cell_of(notebook, "likes"), cell_of(notebook, "colours")
+    first["execution_count"], second["execution_count"] = second["execution_count"], first["execution_count"]
+
+
+def run_twice(notebook: dict) -> None:
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell["execution_count"] += 50
+
+
+def one_again(notebook: dict) -> None:
+    cell_of(notebook, "likes")["execution_count"] = 99
+
+
+def one_added(notebook: dict) -> None:
+    notebook["cells"].append({"cell_type": "code", "source": ["1 + 1"], "execution_count": None, "outputs": []})
+
+
+def failed(notebook: dict) -> None:
+    error = {"output_type": "error", "ename": "ZeroDivisionError", "evalue": "", "traceback": []}
+    cell_of(notebook, "likes")["outputs"].append(error)
+
+
+def without_a_verdict(notebook: dict) -> None:
+    cell_of(notebook, "resize-check")["outputs"] = []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (cleared, "was never run, or its outputs were cleared"),
+        (one_not_run, "The cell 'likes = data[\"likes\"].dropna()' was not run"),
+        (out_of_order, "was not run in its turn"),
+        (run_twice, "it has the number 51, not 1"),
+        (one_again, "it has the number 99, not 10"),
+        (one_added, "The cell '1 + 1' was not run"),
+        (failed, "ended with ZeroDivisionError"),
+        (without_a_verdict, "a check always says something"),
+    ],
+)
+def test_refuses_a_notebook_that_was_not_run_from_top_to_bottom(
+    project: Path, change: Callable[[dict], None], reason: str
+) -> None:
+    notebook = executed()
+    change(notebook)
+    save(project, notebook)
+    assert "Restart the kernel" in assert_refused(project, reason)
+
+
+def test_refuses_if_the_modules_were_changed_after_the_run(project: Path) -> None:
+    with (project / "helpers.py").open("a") as file:
+        file.write("\n# a last change\n")
+    assert_refused(project, "were changed after the notebook had been run")
+
+
+@pytest.mark.parametrize("name", ["README.md", "requirements.txt", "assignment.ipynb"])
+def test_names_what_is_missing(project: Path, name: str) -> None:
+    (project / name).unlink()
+    code, said = submit(project)
+    assert code == 1 and said.startswith(f"{name} is missing") and "Traceback" not in said
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", '{"cells": 5}', '{"cells": [{"cell_type": "code"}]}'])
+def test_names_a_file_that_is_no_notebook(project: Path, text: str) -> None:
+    (project / "assignment.ipynb").write_text(text)
+    code, said = submit(project)
+    assert code == 1 and "is not a notebook" in said and "Traceback" not in said
+
+
+def test_says_why_it_can_not_write(project: Path) -> None:
+    (project / "submission.zip").mkdir()
+    code, said = submit(project)
+    assert code == 1 and "submission.zip can't be written" in said and "Traceback" not in said
+    assert not list(project.glob("*.part"))
+
+
+# --- does a file hold a key? ------------------------------------------------------------------------------------
+
+
+def in_source(project: Path, text: str) -> None:
+    notebook = executed()
+    cell_of(notebook, "settings")["source"] = ["# mine\n", f"headers = {{'x': 'Client {text}'}}\n"]
+    save(project, notebook)
+
+
+def in_first_line(project: Path, text: str) -> None:
+    notebook = executed()
+    cell_of(notebook, "settings").update(source=f"x = '{text}'", execution_count=None)
+    save(project, notebook)
+
+
+def in_markdown(project: Path, text: str) -> None:
+    notebook = executed()
+    cell_of(notebook, "settings-text")["source"].append(f"\nMy key: {text}")
+    save(project, notebook)
+
+
+def in_output(project: Path, text: str) -> None:
+    notebook = executed()
+    cell_of(notebook, "settings")["outputs"].append({"output_type": "stream", "name": "stdout", "text": [text]})
+    save(project, notebook)
+
+
+def in_table(project: Path, text: str) -> None:
+    notebook = executed()
+    data = {"text/html": ["<td>", f"{text}</td>"], "text/plain": "table"}
+    cell_of(notebook, "settings")["outputs"].append({"output_type": "display_data", "data": data, "metadata": {}})
+    save(project, notebook)
+
+
+def in_metadata(project: Path, text: str) -> None:
+    notebook = executed()
+    notebook["metadata"]["authors"] = [{"name": text}]
+    save(project, notebook)
+
+
+def in_cell_metadata(project: Path, text: str) -> None:
+    notebook = executed()
+    cell_of(notebook, "settings")["metadata"]["note"] = text
+    save(project, notebook)
+
+
+def at_the_end_of(name: str) -> Callable[[Path, str], None]:
+    def place(project: Path, text: str) -> None:
+        with (project / name).open("a", encoding="utf-8") as file:
+            file.write(f"\n# {text}\n")
+
+    place.__name__ = f"in_{name}"
+    return place
+
+
+def in_utf_16(project: Path, text: str) -> None:
+    (project / "README.md").write_text(f"# Mine\n{text}\n", encoding="utf-16")
+
+
+PLACES = [
+    in_source, in_first_line, in_markdown, in_output, in_table, in_metadata, in_cell_metadata, in_utf_16,
+    *map(at_the_end_of, ("helpers.py", "README.md", "config.ini.example", "checks/__init__.py", "own.py")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_refuses_the_own_key_anywhere(project: Path, place: Callable[[Path, str], None]) -> None:
+    place(project, KEY)
+    said = assert_refused(project, "An access key, or what looks like one, stands in ")
+    assert KEY not in said and KEY[:8] not in said
+
+
+def test_refuses_the_key_of_the_environment_and_an_old_one_too(project: Path) -> None:
+    in_output(project, "prefix-0123456789abcdef-suffix")
+    assert_refused(project, "its output", UNSPLASH_ACCESS_KEY="0123456789abcdef")
+    in_output(project, f"<{KEY[::-1]}>")
+    assert submit(project)[0] == 0  # the old one in config.ini is longer: OLD...
+    in_output(project, f"<OLD{KEY[::-1]}>")
+    (project / "submission.zip").unlink()
+    assert_refused(project, "its output")
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        (in_output, f"Authorization: Client-ID {OTHER}"),
+        (in_markdown, f"https://api.unsplash.com/photos/?client_id={OTHER}&count=30"),
+        (in_source, f"' + '{OTHER}"),
+        (at_the_end_of("config.ini.example"), f"\naccess_key = {OTHER}"),
+        (at_the_end_of("README.md"), f'"access_key": "{OTHER}"'),
+        (at_the_end_of("helpers.py"), f"ACCESS_KEY='{OTHER}'"),
+        (at_the_end_of("helpers.py"), f'token = "{OTHER}"'),
+        (at_the_end_of("helpers.py"), f'secret_key = helpers.Secret("{OTHER}")'),
+    ],
+)
+def test_refuses_what_looks_like_a_key(project: Path, place: Callable[[Path, str], None], text: str) -> None:
+    (project / "config.ini").unlink()
+    notebook = executed()
+    save(project, notebook)
+    place(project, text)
+    said = assert_refused(project, "what looks like one")
+    assert OTHER not in said
+
+
+def test_placeholders_and_digests_are_no_keys(project: Path) -> None:
+    text = (
+        "access_key = YOUR_UNSPLASH_ACCESS_KEY\nClient-ID ACCESS_KEY\naccess_key =\n"
+        'digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"\n'
+        'name = "thumbnails_of_all_photos_in_16_processes_a"\n'
+    )
+    at_the_end_of("README.md")(project, text)
+    in_output(project, text)
+    code, said = submit(project)
+    assert code == 0, said
+
+
+def test_a_refusal_leaves_the_earlier_file_and_says_so(project: Path) -> None:
+    assert submit(project)[0] == 0
+    before = (project / "submission.zip").read_bytes()
+    in_output(project, KEY)
+    code, said = submit(project)
+    assert code == 1 and "is from an earlier time" in said
+    assert (project / "submission.zip").read_bytes() == before
+
+
+# --- the cell in the notebook -----------------------------------------------------------------------------------
+
+
+def test_the_cell_knows_what_the_kernel_ran_and_never_fails(project: Path) -> None:
+    sources = ["first = 1", "second = first + 1", "from checks import submission\nsubmission.hand_in()"]
+
+    def saved(*texts: str) -> None:
+        cells = [
+            {"cell_type": "code", "source": text, "execution_count": n, "outputs": [], "metadata": {"tags": []}}
+            for n, text in enumerate(texts, start=1)
+        ]
+        cells[-1]["metadata"]["tags"] = ["submission"]
+        save(project, {"cells": cells, "metadata": {}})
+
+    saved(*sources)
+    os.utime(project / "assignment.ipynb", (1e9, 1e9))
+    manager = KernelManager()
+    manager.start_kernel(cwd=str(project))
+    client = manager.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=120)
+        said: list[str] = []
+
+        def run(text: str) -> str:
+            said.clear()
+            reply = client.execute_interactive(
+                text, timeout=120, output_hook=lambda message: said.append(message["content"].get("text", ""))
+            )
+            assert reply["content"]["status"] == "ok", said
+            return " ".join("".join(said).split())
+
+        for text in sources[:-1]:
+            run(text)
+        assert "has not been saved since this run began" in run(sources[-1])
+        assert not (project / "submission.zip").exists()
+        saved(sources[0], "second = first + 2", sources[-1])
+        assert "The cell 'second = first + 2' was changed after it had been run" in run(sources[-1])
+        assert not (project / "submission.zip").exists()
+        saved(*sources)
+        assert "submission.zip is written" in run(sources[-1])
+        assert zipfile.ZipFile(project / "submission.zip").testzip() is None
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
