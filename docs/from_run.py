@@ -108,6 +108,7 @@ def facts(saved: Saved) -> dict[str, str]:
         "resize_gain_processes": saved.number("further-resize", r"processes gained a factor of ([\d.]+)"),
         "resize_gain_threads": saved.number("further-resize", r"and threads ([\d.]+) over"),
         "thumbnail_ms": saved.number("one-resize", r"took ([\d.]+) ms"),
+        "images_mb": f"{float(serial['MB written']):.0f}",
         "photo_kb": f"{size * 1e3:.0f}",
         "photo_ms": f"{own * 1e3:.0f}",
         "photo_latency_ms": f"{waiting / photos * 1e3:.0f}",
@@ -131,6 +132,18 @@ def facts(saved: Saved) -> dict[str, str]:
         "control_coroutines": controls["coroutines"]["wall"],
         "control_processes": controls["processes"]["wall"],
         "control_start_up": controls["processes"]["start-up"],
+    }
+
+
+def claims(quoted: dict[str, str]) -> dict[str, bool]:
+    """What the pages say in words about these figures."""
+    one = {name: float(text.rstrip("%").replace(",", "")) for name, text in quoted.items() if text[0].isdigit()}
+    return {
+        "downloading is I/O bound, resizing is CPU bound": one["download_busy"] < 30 and one["resize_busy"] > 70,
+        "threads helped to resize": one["resize_gain_threads"] > 1.2,
+        "the full run gained more than Amdahl's law allows for the short one": one["download_speed_up"] > one["amdahl"],
+        "the threads stayed below Little's law": one["download_rate"] < one["little"],
+        "latency is most of a download": one["photo_latency_ms"] > one["photo_transfer_ms"],
     }
 
 
@@ -187,6 +200,8 @@ def main() -> None:
     notebook = json.loads((ROOT / "assignment.ipynb").read_text(encoding="utf-8"))
     saved = Saved(notebook)
     quoted, block = facts(saved), tables(notebook, saved)
+    if untrue := [claim for claim, holds in claims(quoted).items() if not holds]:
+        sys.exit(f"Not true of this run, although docs/concepts.md says so: {'; '.join(untrue)}. Mend the page.")
     before = {path: path.read_text(encoding="utf-8") for path in PAGES}
     wanted = {path: page(text, quoted, block) for path, text in before.items()}
     drawn = {ROOT / "docs" / name: image for name, image in pictures(saved).items()}

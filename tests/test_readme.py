@@ -1,0 +1,242 @@
+"""README.md and the pages in docs/: what they name exists, their commands and figures are true, their code runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import practice
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "docs"))
+
+import from_run  # noqa: E402
+import try_packages  # noqa: E402
+
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in from_run.PAGES}
+README = PAGES["README.md"]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def prose(text: str) -> str:
+    """A page without its blocks of code and without comments."""
+    return re.sub(r"(?ms)^```.*?^```|<!--.*?-->", "", text)
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    text = re.sub(r"[`*]|\[|\]\([^)]*\)", "", heading).strip().lower()
+    return "".join(
+        "-" if letter == " " else letter
+        for letter in text
+        if letter in " -_" or unicodedata.category(letter)[0] in "LNM"
+    )
+
+
+def anchors(text: str) -> set[str]:
+    found: dict[str, int] = {}
+    for heading in re.findall(r"(?m)^#{1,6} (.+?) *#*$", prose(text)):
+        name = slug(heading)
+        found[name] = found.get(name, -1) + 1
+        found |= {f"{name}-{found[name]}": 0} if found[name] else {}
+    return set(found)
+
+
+def links(text: str) -> list[str]:
+    text = prose(text)
+    in_html = re.findall(r"(?:src|srcset|href)=\"([^\"]+)\"", text)
+    return [*re.findall(r"\]\(([^)\s]+)\)", text), *in_html]
+
+
+# --- what they name exists --------------------------------------------------------------------------------------
+
+
+def test_slug_is_githubs_rule() -> None:
+    assert slug("Why speed-ups end: Amdahl's law") == "why-speed-ups-end-amdahls-law"
+    assert slug("`concurrent.futures`") == "concurrentfutures"
+    assert slug("What are All These Files?") == "what-are-all-these-files"
+    assert slug("A / B") == "a--b"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_relative_link_and_anchor_leads_somewhere(name: str) -> None:
+    relative = [link for link in links(PAGES[name]) if not re.match(r"https?:", link)]
+    assert relative
+    for link in relative:
+        path, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), f"{name} links to {link}, which does not exist"
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{name} links to {link}: no such heading"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_picture_has_a_text_and_a_dark_twin(name: str) -> None:
+    assert "![" not in prose(PAGES[name]), "write <img alt=...>, so that all pictures are checked alike"
+    for tag in re.findall(r"<img[^>]*>", PAGES[name]):
+        text = re.search(r'alt="([^"]*)"', tag)
+        assert text and len(text[1]) > 40, f"{name}: {tag} needs an alt text that says what the picture shows"
+    for dark, light in re.findall(r'dark\)" srcset="([^"]+)">\s*<img[^>]*src="([^"]+)"', PAGES[name]):
+        assert dark.replace("-dark.", "-light.") == light
+    themed = re.findall(r'src="([^"]*-light\.[^"]*)"', PAGES[name])
+    assert PAGES[name].count("<picture>") == len(themed)
+
+
+def test_every_picture_is_used() -> None:
+    used = {Path(link).name for text in PAGES.values() for link in links(text)}
+    pictures = {path.name for path in (ROOT / "docs").iterdir() if path.suffix in (".png", ".webp", ".gif", ".svg")}
+    assert pictures <= used
+    assert (ROOT / "docs" / "unsplash-steps.gif").stat().st_size < 1_000_000
+
+
+def section(heading: str) -> str:
+    found = re.search(rf"(?ms)^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", README)
+    assert found, f"README.md has no section {heading}"
+    return found[1]
+
+
+def files_in_table(table: str) -> set[str]:
+    first_cells = re.findall(r"(?m)^\| (`[^|]+) \|", table)
+    return {name for cell in first_cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_the_table_of_files_is_complete_and_true() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("this is not a git clone, so nothing says which files belong to the project")
+    belong, appear = (files_in_table(part) for part in section("What are All These Files?").split("These appear"))
+    assert {path.split("/")[0] for path in tracked.stdout.splitlines()} == {name.rstrip("/") for name in belong}
+    for name in appear:
+        assert not subprocess.run(["git", "check-ignore", "-q", name], cwd=ROOT).returncode, (
+            f"git does not ignore {name}"
+        )
+
+
+def test_the_assignments_own_headings_are_there() -> None:
+    for heading in (
+        "Introductory Knowledge on Concepts", "Concurrency vs Parallelism", "Threading and Multiprocessing",
+        "Packages in Python for Parallel Programming", "Creating a Developer Account", "What are All These Files?",
+        "How it is built", "When things go wrong", "The assignment", "For teachers",
+    ):  # fmt: skip
+        assert len(section(heading)) > 100
+    tasks = section("The assignment")
+    for part in ("Setup", "Exploratory Data Analysis", "Downloading", "Resizing", "Conclusion"):
+        assert re.search(rf"(?m)^\*\*{part}\*\*\n\n- \[ \] ", tasks)
+    assert not re.search(r"\bTBD\b|\bTODO\b", "".join(PAGES.values()))
+
+
+# --- commands, versions, figures --------------------------------------------------------------------------------
+
+
+def test_commands_are_those_of_the_makefile() -> None:
+    targets = set(re.findall(r"(?m)^([a-z]+):.*## ", MAKEFILE))
+    phony = re.search(r"(?m)^\.PHONY: (.*)$", MAKEFILE)
+    assert phony and set(phony[1].split()) == targets
+    named = {target for text in PAGES.values() for target in re.findall(r"(?m)(?:`|^)make ([a-z]+)(?=[`\s])", text)}
+    assert named <= targets, f"no targets of the Makefile: {named - targets}"
+    in_readme = set(re.findall(r"(?m)(?:`|^)make ([a-z]+)(?=[`\s])", README))
+    assert in_readme >= targets, f"README.md does not name {targets - in_readme}"
+
+
+def test_modules_and_scripts_in_commands_exist() -> None:
+    text = "\n".join(PAGES.values())
+    for script in set(re.findall(r"python (docs/\w+\.py|benchmarks/\w+\.py)", text)):
+        assert (ROOT / script).exists(), script
+    for module in set(re.findall(r"python -m (practice|checks[.\w]*)", text)):
+        path = ROOT / Path(*module.split("."))
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+    for name in re.findall(r"requirements[\w-]*\.txt", text):
+        assert (ROOT / name).exists()
+
+
+def test_the_python_version_is_the_one_of_the_settings() -> None:
+    stated = set(re.findall(r"Python (3\.\d+) or newer", README + (ROOT / "assignment.ipynb").read_text("utf-8")))
+    lowest = re.search(r'target-version = "py3(\d+)"', (ROOT / "pyproject.toml").read_text())
+    assert lowest and stated == {f"3.{lowest[1]}"}
+
+
+def test_figures_of_a_run_are_those_of_the_saved_notebook() -> None:
+    found = subprocess.run([sys.executable, ROOT / "docs" / "from_run.py", "--check"], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_figure_is_never_the_beginning_of_a_line(name: str) -> None:
+    """Markdown would take the whole line as HTML and print its marks as they are."""
+    assert not re.search(r"(?m)^[ >]*(?:[-*] |\d\. )?<!--run:", PAGES[name])
+    assert PAGES[name].count("<!--run:") == PAGES[name].count("<!--/run-->")
+
+
+def test_a_figure_that_was_changed_by_hand_is_found(tmp_path: Path) -> None:
+    for name in ("docs", "README.md", "assignment.ipynb"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    page = tmp_path / "docs" / "concepts.md"
+    text, changed = re.subn(r"(<!--run:little-->)\d+", r"\g<1>99999", page.read_text(encoding="utf-8"))
+    assert changed
+    page.write_text(text, encoding="utf-8")
+    script = [sys.executable, tmp_path / "docs" / "from_run.py"]
+    found = subprocess.run([*script, "--check"], capture_output=True, text=True)
+    assert found.returncode == 1 and "docs/concepts.md" in found.stderr
+    assert subprocess.run(script).returncode == 0
+    assert page.read_text(encoding="utf-8") == PAGES["docs/concepts.md"]
+
+
+@pytest.mark.parametrize("script", ["draw_steps.py", "draw_pictures.py"])
+def test_pictures_are_what_their_script_draws(script: str) -> None:
+    found = subprocess.run([sys.executable, ROOT / "docs" / script, "--check"], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+def test_another_picture_is_noticed() -> None:
+    import draw_steps
+
+    drawn = draw_steps.frames()
+    assert not draw_steps.differs(draw_steps.TARGET, drawn)
+    assert draw_steps.differs(draw_steps.TARGET, drawn[::-1])
+    assert draw_steps.differs(draw_steps.TARGET, drawn[:-1])
+
+
+# --- the code of docs/packages.md -------------------------------------------------------------------------------
+
+BLOCKS = try_packages.blocks(PAGES["docs/packages.md"])
+
+
+@pytest.fixture(scope="module")
+def runs(start: Callable[..., practice.PracticeServer], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packages")
+    try_packages.prepare(folder, start(latency=0.01), 40)
+    return folder
+
+
+def test_every_package_has_a_row_and_a_block() -> None:
+    page = PAGES["docs/packages.md"]
+    assert set(BLOCKS) == set(try_packages.PACKAGES)
+    assert page.count("```python") == len(BLOCKS)
+    for name in BLOCKS:
+        assert re.search(rf"(?m)^\| \[`?{re.escape(name)}`?\]\(#", page), f"{name} has no row"
+        assert re.search(rf"(?m)^\| {re.escape(name)} \|", page), f"{name} has no measurement: docs/try_packages.py"
+
+
+@pytest.mark.xdist_group("packages")
+@pytest.mark.parametrize("name", try_packages.PACKAGES)
+def test_the_code_does_the_same_work_as_a_loop(name: str, runs: Path) -> None:
+    if not try_packages.installed(name):
+        pytest.skip(f"{try_packages.PACKAGES[name]} is not installed; its block was run by docs/try_packages.py")
+    found = try_packages.run(name, BLOCKS[name], runs)
+    assert found and all(word == "RIGHT" for word, *_ in found.values()), found
+
+
+@pytest.mark.xdist_group("packages")
+def test_code_that_does_nothing_is_noticed(runs: Path) -> None:
+    found = try_packages.run("threading", "def download_parallel(photos, folder, workers):\n    sum([])\n", runs)
+    assert found["download"][0] == "WRONG"
+    assert not os.environ.get("ASSIGNMENT_JOURNAL")
