@@ -18,7 +18,8 @@ lab: .venv/run.stamp ## open the notebook in JupyterLab
 	$(BIN)/python -m jupyter lab assignment.ipynb
 
 report: .venv/run.stamp ## write the saved notebook to assignment.html
-	$(BIN)/python -m jupyter nbconvert --to html --log-level WARN assignment.ipynb
+	$(BIN)/python -m jupyter nbconvert --to html --log-level WARN assignment.ipynb \
+	  --template report --TemplateExporter.extra_template_basedirs=docs
 	@echo "Done: open assignment.html in a browser."
 
 submission: .venv/run.stamp ## write submission.zip, what you hand in
@@ -33,7 +34,7 @@ student: .venv/teacher.stamp ## build release/assignment/, the students' version
 	$(BIN)/python teacher/release.py
 
 clean: ## delete photos, thumbnails, caches and reports; keep config.ini and the virtual environment
-	rm -rf cache images/*.jpg thumbnails/*.jpg assignment.html .pytest_cache .ruff_cache .hypothesis
+	rm -rf cache images/*.jpg thumbnails/*.jpg assignment.html submission.zip .pytest_cache .ruff_cache .hypothesis
 
 .venv/run.stamp: requirements.txt
 	$(PYTHON) -m venv .venv
