@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import shutil
@@ -104,6 +105,7 @@ def section(heading: str) -> str:
 
 
 def files_in_table(table: str) -> set[str]:
+    """The names in the first column."""
     first_cells = re.findall(r"(?m)^\| (`[^|]+) \|", table)
     return {name for cell in first_cells for name in re.findall(r"`([^`]+)`", cell)}
 
@@ -203,6 +205,13 @@ def test_another_picture_is_noticed() -> None:
     assert not draw_steps.differs(draw_steps.TARGET, drawn)
     assert draw_steps.differs(draw_steps.TARGET, drawn[::-1])
     assert draw_steps.differs(draw_steps.TARGET, drawn[:-1])
+
+
+def test_the_example_of_pickling_does_what_the_page_says() -> None:
+    found = doctest.testfile(
+        str(ROOT / "docs" / "concepts.md"), module_relative=False, optionflags=doctest.IGNORE_EXCEPTION_DETAIL
+    )
+    assert found.attempted == 5 and not found.failed
 
 
 # --- the code of docs/packages.md -------------------------------------------------------------------------------
