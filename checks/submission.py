@@ -95,7 +95,8 @@ def _files(root: Path) -> Iterator[Path]:
     packages = [path.parent for path in root.glob("[!.]*/__init__.py")]
     modules = [*root.glob("*.py"), *(path for package in packages for path in package.rglob("*.py"))]
     listed = [root / name for name in (*NEEDED, *WELCOME)]
-    return (path for path in sorted({*listed, *modules}) if path.is_file() and not path.is_symlink())
+    found = sorted({*listed, *modules} - {root / "nbgrader_config.py"})  # settings of the teacher
+    return (path for path in found if path.is_file() and not path.is_symlink())
 
 
 def _zip(target: Path, contents: dict[str, bytes]) -> int:

@@ -82,6 +82,7 @@ def test_holds_what_a_grader_needs_and_nothing_else(project: Path) -> None:
         "images/a.jpg", "thumbnails/a.jpg", "cache/metadata/unsplash.jsonl", ".venv/lib/secret.py", ".env",
         ".ipynb_checkpoints/assignment-checkpoint.ipynb", "checks/__pycache__/submission.pyc", "notes/private.py",
         "submission.zip", "assignment.html",
+        "nbgrader_config.py",
     ):  # fmt: skip
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(KEY)
