@@ -212,7 +212,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     course.folder.mkdir()
     for name in (*names, "nbgrader_config.py"):
         shutil.copy(ROOT / name, course.folder)
-    for name in ("checks", "practice", "scaling", "teacher", "tests"):
+    for name in ("checks", "practice", "scaling", "teacher", "tests", "docs"):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, course.folder / name)
     for name in ("images", "thumbnails"):
@@ -266,7 +266,12 @@ def test_students_get_what_they_need_and_nothing_else(course: Course) -> None:
         "images/.gitkeep", "thumbnails/.gitkeep",
     )  # fmt: skip
     found = {path.relative_to(course.release) for path in course.release.rglob("*") if path.is_file()}
-    assert found == modules | set(map(Path, names))
+    page = {
+        path.relative_to(ROOT)
+        for name in ("concurrency", "threads", "timeline")
+        for path in ROOT.glob(f"docs/{name}-*")
+    }
+    assert found == modules | set(map(Path, names)) | page | {Path("docs/concepts.md")}
     for name in found - {Path("assignment.ipynb"), Path("README.md")}:
         assert (course.release / name).read_bytes() == (course.folder / name).read_bytes()
     assert "Hand in" in (course.release / "README.md").read_text(encoding="utf-8")
