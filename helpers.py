@@ -45,6 +45,11 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from PIL import Image
 
+# A spawned worker looks for this file along the notebook's sys.path, where "" means the folder in which the kernel was
+# started. That is another folder than this one after a %cd, which Colab needs.
+if (_here := os.path.dirname(os.path.abspath(__file__))) not in sys.path:
+    sys.path.append(_here)
+
 CACHE = Path("cache")  # metadata, practice photographs, files of timed runs; may be deleted at any time
 
 

@@ -488,7 +488,7 @@ def _meets(attempt: Attempt) -> bool:
 
     def prepared(items: Sequence, folder: Path, *arguments: object) -> None:
         meeting.mkdir()
-        (meeting / "patience").write_text(str(PATIENCE))
+        (meeting / "patience").write_text(str(PATIENCE), encoding="utf-8")
         attempt.call(items, folder, *arguments)
 
     run = attempt.run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,9 +13,11 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import helpers
+import practice
 from helpers import Photo, Run, Secret, Source, make_thumbnail
 
 ROOT = Path(__file__).parent.parent
@@ -81,3 +84,95 @@ def test_of_two_ids_that_differ_in_capitals_one_is_kept(tmp_path: Path, capsys: 
     assert len(json.loads(lines[0])["photos"]) == 2  # what was paid for is kept
     assert helpers.collect_photos(source, 2, cache=tmp_path) == records
     assert "no request was needed" in capsys.readouterr().out
+
+
+# --- Where a notebook is opened: Colab, VS Code, another folder ------------------------------------------------
+
+
+def test_workers_find_helpers_after_a_change_of_folder(tmp_path: Path) -> None:
+    """Colab starts its kernel elsewhere, and the student changes the folder with %cd."""
+    program = (
+        "import multiprocessing.pool, os; os.chdir('project')\n"
+        "import helpers\n"
+        "with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "    print(pool.map(helpers._is_id, ['abcdefghijk', 'nul']))\n"
+    )
+    (tmp_path / "project").mkdir()
+    shutil.copy(ROOT / "helpers.py", tmp_path / "project")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[True, False]\n", done.stderr[-500:]
+
+
+@pytest.fixture
+def first_cell() -> str:
+    notebook = nbformat.read(ROOT / "assignment.ipynb", as_version=4)
+    return next(cell.source for cell in notebook.cells if cell.id == "project-files")
+
+
+def test_the_notebook_alone_says_what_is_missing(first_cell: str) -> None:
+    with pytest.raises(FileNotFoundError, match=r"helpers\.py, checks, practice(?s:.*)On Colab(?s:.*)In VS Code"):
+        exec(first_cell, {})  # noqa: S102 - in an empty folder, as Colab does
+
+
+def test_the_first_cell_names_a_package_that_is_missing(first_cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(first_cell, {})  # noqa: S102
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "pandas" else name)
+    with pytest.raises(ModuleNotFoundError, match=r"lacks: pandas\n(?s:.*)%pip install -r requirements\.txt"):
+        exec(first_cell, {})  # noqa: S102
+
+
+def test_a_version_that_nobody_tried_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "asks for" not in helpers.environment()["Packages"]
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "11.3.0" if name == "Pillow" else "99.0")
+    packages = helpers.environment()["Packages"]
+    assert "Pillow 11.3.0 (requirements.txt asks for ~=" in packages and "tornado 99.0" in packages
+    assert "tornado 99.0 (" not in packages  # not in requirements.txt
+
+
+# --- Files ------------------------------------------------------------------------------------------------------
+
+
+def test_line_ends_of_windows_in_the_settings() -> None:
+    text = (ROOT / "config.ini.example").read_text(encoding="utf-8").replace("threads = 32", "threads = 5")
+    Path("config.ini").write_bytes(text.replace("\n", "\r\n").encode())
+    assert helpers.load_settings().threads == 5 and not helpers.load_settings().access_key
+
+
+@pytest.mark.parametrize("name", ["con", "PRN", "aux", "NUL", "com0", "COM9", "lpt0", "com¹", "nul.", "nul ", "conin$"])
+def test_names_that_windows_reserves_are_no_ids(name: str) -> None:
+    photo = Photo(name, "http://127.0.0.1:9/photo")
+    assert helpers.download_photo(photo, ".").error == "the id can't be a file name"
+    assert not list(Path().iterdir())
+
+
+def test_every_text_file_names_its_encoding(server: practice.PracticeServer, photos: list[Photo]) -> None:
+    """Python warns where an encoding is left to the system; here the warning of our own modules is an error."""
+    (photo := Path("photo.json")).write_text(json.dumps([photos[0].id, photos[0].url]), encoding="utf-8")
+    program = f"""
+import json, sys, warnings
+warnings.filterwarnings("error", category=EncodingWarning, module="helpers|checks|practice|__main__")
+import checks, helpers, practice
+settings = helpers.load_settings()
+helpers.environment()
+photo = helpers.Photo(*json.load(open({photo.name!r}, encoding="utf-8")))
+def download_serial(photos, folder):
+    for photo in photos:
+        helpers.download_photo(photo, folder)
+run = helpers.timed_run(download_serial, [photo])
+helpers.keep(run, "images")
+def download_parallel(photos, folder, workers):
+    download_serial(photos, folder)
+print(checks.check(download_parallel, run, [photo], 1))
+try:
+    open({photo.name!r})
+except EncodingWarning:
+    print("warnings are on")
+"""
+    shutil.copy(ROOT / "config.ini.example", ".")
+    command = [sys.executable, "-X", "warn_default_encoding", "-c", program]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 0 and "warnings are on" in done.stdout, done.stderr[-1000:]
