@@ -91,6 +91,13 @@ def _json(path: Path) -> dict | None:
         return None
 
 
+def connected(page: Page, jupyter: str, name: str) -> bool:
+    """Whether the server has an idle kernel for this notebook, to which the page is connected."""
+    sessions = page.request.get(jupyter % "api/sessions").json()
+    kernels = [one["kernel"] for one in sessions if one["path"] == name]
+    return any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
+
+
 def on_disk(path: Path) -> nbformat.NotebookNode | None:
     try:
         return nbformat.read(path, as_version=4)
@@ -129,6 +136,8 @@ def test_open_run_all_save_and_reload(path: str, page: Page, jupyter: str, folde
 
     page.goto(jupyter % f"{path}/{name}")
     page.wait_for_selector(IDLE, state="attached")
+    # The page can say "idle" before the notebook has a kernel; "run all" would then ask for one and run nothing.
+    wait_for("a kernel with a connection", lambda: connected(page, jupyter, name))
     page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
     page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
 
