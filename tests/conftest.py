@@ -45,6 +45,21 @@ class _Tried:
         self.path.write_text(text + "\n", encoding="utf-8")
 
 
+LONG = (
+    "test_teacher.py",
+    "test_browser.py",
+    "test_checks.py",
+    "test_notebook.py",
+    "test_readme.py",
+    "test_practice.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: each is work for one worker, and none should be left alone with one at the end."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     path = config.getoption("--tried")
     if path and not hasattr(config, "workerinput"):
