@@ -33,7 +33,7 @@ test: .venv/test.stamp ## lint and run the tests
 student: .venv/teacher.stamp ## build release/assignment/, the students' version (for teachers)
 	$(BIN)/python teacher/release.py
 
-clean: ## delete photos, thumbnails, caches and reports; keep config.ini and the virtual environment
+clean: ## delete photos, thumbnails, caches, report and submission.zip; keep config.ini, grades and the virtual environment
 	rm -rf cache images/*.jpg thumbnails/*.jpg assignment.html submission.zip .pytest_cache .ruff_cache .hypothesis
 
 .venv/run.stamp: requirements.txt

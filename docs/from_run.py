@@ -90,8 +90,7 @@ def facts(saved: Saved) -> dict[str, str]:
     share = float(saved.number("further-amdahl", r"Downloading in threads: serial share ([\d.]+)%")) / 100
     return {
         "photos": f"{photos:,}",
-        "latency": saved.number("source", r"median latency (\d+) ms"),
-        "bandwidth": saved.number("source", r"(\d+) Mbit/s|no limit"),
+        "bandwidth": saved.number("source", r"(\d+) Mbit/s"),
         "cpus": saved.number("environment", r"CPUs (\d+) usable"),
         "threads": threads["workers"],
         "processes": processes["workers"],
@@ -107,7 +106,6 @@ def facts(saved: Saved) -> dict[str, str]:
         "resize_start_up": saved.number("resize-compare", r"began after ([\d.]+) s"),
         "resize_gain_processes": saved.number("further-resize", r"processes gained a factor of ([\d.]+)"),
         "resize_gain_threads": saved.number("further-resize", r"and threads ([\d.]+) over"),
-        "thumbnail_ms": saved.number("one-resize", r"took ([\d.]+) ms"),
         "images_mb": f"{float(serial['MB written']):.0f}",
         "photo_kb": f"{size * 1e3:.0f}",
         "photo_ms": f"{own * 1e3:.0f}",
@@ -117,17 +115,14 @@ def facts(saved: Saved) -> dict[str, str]:
         "all_connections": f"{size * 8 * rate:.0f}",
         "little": f"{int(threads['workers']) / own:.0f}",  # photos/s, if each thread always has one in work
         "in_work": threads["in work at once"],
-        "in_work_ms": f"{float(threads['in work at once']) / rate * 1e3:.0f}",
         "sweep_photos": saved.number("further-download", r"Measuring (\d+) items"),
         "sweep_most": sweep[-1]["threads"],
-        "sweep_half": sweep[-2]["threads"],
-        "sweep_gain": f"{float(sweep[-2]['measured']) / float(sweep[-1]['measured']):.2f}",
         "serial_share": f"{share:.1%}",
         "serial_share_error": saved.number(
             "further-amdahl", r"Downloading in threads: serial share [\d.]+% ± ([\d.]+%)"
         ),
         "amdahl": f"{1 / (share + (1 - share) / int(threads['workers'])):.1f}",  # speed-up that the law allows
-        "control_workers": "8",
+        "control_workers": saved.number("further-controls-run", r"runs with (\d+) workers"),
         "control_threads": controls["threads"]["wall"],
         "control_coroutines": controls["coroutines"]["wall"],
         "control_processes": controls["processes"]["wall"],

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDED_OUT = (
-    "assignment.ipynb", "helpers.py", "checks/*.py", "practice/*.py", "scaling/*.py", "config.ini.example",
+    "assignment.ipynb", "helpers.py", "checks/*.py", "practice/*.py", "config.ini.example",
     "requirements.txt", "LICENSE", "images/.gitkeep", "thumbnails/.gitkeep",
     # The page that the notebook links, with its pictures. Other pages show solutions.
     "docs/concepts.md", "docs/concurrency-*.webp", "docs/threads-*.png", "docs/timeline-*.png",

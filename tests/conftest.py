@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,37 +12,8 @@ import pytest
 import helpers
 import practice
 
+ROOT = Path(__file__).parent.parent
 PHOTOS = 60
-
-
-# --- What was tried, and how often: `pytest --tried=FILE` writes it as JSON ------------------------------------
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--tried", type=Path, help="write what the tests tried, and how often, into this JSON file")
-
-
-@pytest.fixture
-def tried(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
-    """Note what a test has tried: `tried("kill -9 of a worker", 50)`. It counts if the test passes."""
-    return lambda what, times: record_property("tried", [what, times])
-
-
-class _Tried:
-    """Adds up what passed tests have tried; under xdist in the process that collects the reports."""
-
-    def __init__(self, path: Path):
-        self.path, self.counts = path, Counter[str]()
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" and report.passed:
-            for name, value in report.user_properties:
-                if name == "tried":
-                    self.counts[value[0]] += value[1]
-
-    def pytest_sessionfinish(self) -> None:
-        text = json.dumps(dict(sorted(self.counts.items())), indent=1, ensure_ascii=False)
-        self.path.write_text(text + "\n", encoding="utf-8")
 
 
 LONG = (
@@ -60,10 +31,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    path = config.getoption("--tried")
-    if path and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Tried(path.absolute()))
+def copy_project(folder: Path, **options: int | str) -> None:
+    """What the notebook needs to run, and the notebook, in this folder; config.ini with these options changed."""
+    for name in ("helpers.py", "config.ini.example", "requirements.txt", "assignment.ipynb"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("practice", "checks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("images", "thumbnails"):
+        (folder / name).mkdir()
+    settings = (ROOT / "config.ini.example").read_text(encoding="utf-8")
+    for option, value in options.items():
+        settings, replaced = re.subn(rf"(?m)^{option} = .*$", f"{option} = {value}", settings)
+        assert replaced == 1
+    (folder / "config.ini").write_text(settings, encoding="utf-8")
 
 
 # --- Fixtures ---------------------------------------------------------------------------------------------------

@@ -6,15 +6,13 @@ import base64
 import io
 import json
 import re
-import shutil
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
+from conftest import copy_project
 from nbclient import NotebookClient
 from PIL import Image
 
@@ -48,28 +46,13 @@ def saved() -> nbformat.NotebookNode:
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory, pictures_folder: Path) -> tuple[Path, nbformat.NotebookNode]:
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, nbformat.NotebookNode]:
     """The notebook executed in a copy of the project, in a folder with a space and an umlaut in its name."""
     folder = tmp_path_factory.mktemp("my käse copy")
-    for name in ("helpers.py", "config.ini.example", "assignment.ipynb"):
-        shutil.copy(ROOT / name, folder)
-    for name in ("practice", "checks"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("images", "thumbnails"):
-        (folder / name).mkdir()
-    settings = (ROOT / "config.ini.example").read_text(encoding="utf-8")
-    for option, value in {"photos": PHOTOS, "threads": 8, "processes": 2, "latency_ms": 10}.items():
-        settings, replaced = re.subn(rf"(?m)^{option} = .*$", f"{option} = {value}", settings)
-        assert replaced == 1
-    (folder / "config.ini").write_text(settings, encoding="utf-8")
+    copy_project(folder, photos=PHOTOS, threads=8, processes=2, latency_ms=10)
     notebook = nbformat.read(folder / "assignment.ipynb", as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     return folder, notebook
-
-
-@pytest.fixture(scope="module")
-def pictures_folder(pictures: Path) -> Path:
-    return pictures
 
 
 # --- the saved notebook ---------------------------------------------------------------------------------------
@@ -134,11 +117,6 @@ def test_the_cells_that_a_tool_may_swap_are_tagged(saved: nbformat.NotebookNode)
     assert "def resize_parallel(paths, folder, size, workers):" in tags["exercise:resize"]
     assert "checks.check(download_parallel" in tags["check:download"]
     assert "resize_parallel, serial_resize" in tags["check:resize"]
-
-
-def test_the_readme_shows_the_same_run() -> None:
-    found = subprocess.run([sys.executable, ROOT / "docs" / "from_run.py", "--check"], capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
 
 
 def test_the_saved_code_is_what_ran(saved: nbformat.NotebookNode) -> None:

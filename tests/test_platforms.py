@@ -135,12 +135,6 @@ def test_a_version_that_nobody_tried_is_marked(monkeypatch: pytest.MonkeyPatch) 
 # --- Files ------------------------------------------------------------------------------------------------------
 
 
-def test_line_ends_of_windows_in_the_settings() -> None:
-    text = (ROOT / "config.ini.example").read_text(encoding="utf-8").replace("threads = 32", "threads = 5")
-    Path("config.ini").write_bytes(text.replace("\n", "\r\n").encode())
-    assert helpers.load_settings().threads == 5 and not helpers.load_settings().access_key
-
-
 @pytest.mark.parametrize("name", ["con", "PRN", "aux", "NUL", "com0", "COM9", "lpt0", "com¹", "nul.", "nul ", "conin$"])
 def test_names_that_windows_reserves_are_no_ids(name: str) -> None:
     photo = Photo(name, "http://127.0.0.1:9/photo")

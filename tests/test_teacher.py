@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import html
 import os
@@ -9,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -212,9 +212,8 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     course.folder.mkdir()
     for name in (*names, "nbgrader_config.py"):
         shutil.copy(ROOT / name, course.folder)
-    for name in ("checks", "practice", "scaling", "teacher", "tests", "docs"):
-        if (ROOT / name).exists():
-            shutil.copytree(ROOT / name, course.folder / name)
+    for name in ("checks", "practice", "teacher", "tests", "docs"):
+        shutil.copytree(ROOT / name, course.folder / name)
     for name in ("images", "thumbnails"):
         (course.folder / name).mkdir()
         (course.folder / name / ".gitkeep").touch()
@@ -258,9 +257,7 @@ def feedback(course: Course, student: str) -> str:
 
 
 def test_students_get_what_they_need_and_nothing_else(course: Course) -> None:
-    modules = {
-        path.relative_to(ROOT) for room in ("checks", "practice", "scaling") for path in ROOT.glob(f"{room}/*.py")
-    }
+    modules = {path.relative_to(ROOT) for room in ("checks", "practice") for path in ROOT.glob(f"{room}/*.py")}
     names = (
         "assignment.ipynb", "helpers.py", "config.ini.example", "requirements.txt", "README.md", "LICENSE",
         "images/.gitkeep", "thumbnails/.gitkeep",
@@ -338,7 +335,7 @@ def test_once_the_exercises_are_filled_all_the_rest_runs(graded: Course) -> None
     ("student", "points"),
     [("reference", 10), ("different", 10), ("untouched", 0), ("looks_fast", 0), ("tampered", 0), ("cheating", 0)],
 )
-def test_points_are_as_they_should_be(graded: Course, tried: Callable, student: str, points: int) -> None:
+def test_points_are_as_they_should_be(graded: Course, student: str, points: int) -> None:
     found = graded.points[student]
     assert {name: found[name] for name in ("download-points", "resize-points")} == {
         "download-points": points, "resize-points": points,
@@ -346,7 +343,13 @@ def test_points_are_as_they_should_be(graded: Course, tried: Callable, student: 
     answered = None if student == "reference" else 0  # None: a person reads it
     assert {name: found[name] for name in QUESTIONS} == dict.fromkeys(QUESTIONS, answered)
     assert graded.score[student] == (30 if student == "reference" else 2 * points)
-    tried("submission graded by nbgrader", 1)
+
+
+def test_grades_are_exported(graded: Course) -> None:
+    graded.nbgrader("export")
+    with (graded.folder / "grades.csv").open(encoding="utf-8") as file:
+        found = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+    assert found == graded.score and found.keys() == {*SUBMISSIONS, "untouched"}
 
 
 def test_the_feedback_names_what_is_wrong(graded: Course) -> None:
