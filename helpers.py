@@ -44,6 +44,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 # A spawned worker looks for this file along the notebook's sys.path, where "" means the folder in which the kernel was
 # started. That is another folder than this one after a %cd, which Colab needs.
@@ -719,6 +720,54 @@ def _not_a_jpeg(body: bytes) -> str:
     if b"\xff\xd9" not in body[-64:]:  # some cameras pad the end
         return "the JPEG ends in the middle"
     return ""
+
+
+class _Trickle(io.BytesIO):
+    """A file that hands out what comes after `bulk` byte by byte."""
+
+    bulk = sys.maxsize
+
+    def read(self, size: int = -1) -> bytes:
+        left = self.bulk - self.tell()
+        return super().read(size if size <= left else max(left, 1))
+
+
+def _is_sound(body: bytes) -> bool:
+    """Whether a decoder needs all of these bytes of a JPEG file, and no more of them, for the whole picture.
+
+    Pillow does not tell of damage inside of a picture. But damage mostly changes how many pixels the bytes stand for:
+    the decoder has all rows before it has read the last bytes, or still lacks some after them. So it gets the last
+    bytes one by one, and zeros in place of the end marker. A slack of 8 bytes each way is what the decoder reads ahead,
+    and what some cameras write too much.
+
+    It can't notice damage after which the number of pixels is right by chance: about every fourth broken middle, and
+    most single bits (benchmarks/soundness.py measures it). Nor damage between two restart markers. Of a JPEG with
+    several scans (progressive), it only sees whether the decoder gets to the end.
+    """
+    slack = 8
+    file = _Trickle(body)
+    try:
+        with JpegImageFile(file) as image:  # Image.open would go back to the start if the file has several pictures
+            if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+                return True  # a decompression bomb is not decoded; make_thumbnail refuses it
+            begin = file.tell()
+            one_scan = body.startswith(b"\xff\xda", begin - 8 - 2 * image.layers) and "progressive" not in image.info
+            if one_scan:
+                marker = _MARKER.search(body, begin)
+                if not marker or body[marker.start() : marker.start() + 64].lstrip(b"\xff")[:1] != b"\xd9":
+                    return False
+                file.seek(marker.start())
+                file.truncate()
+                file.write(bytes(slack))
+                file.bulk = max(begin, marker.start() - slack)
+            image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))  # less to compute
+            image.load()
+            return not one_scan or file.tell() > file.bulk
+    except (OSError, SyntaxError, ValueError):
+        return False
+
+
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")  # ends a scan, unlike FF 00 and restart markers (T.81, B.1.1.5)
 
 
 def make_thumbnail(path: Path | str, folder: Path | str, size: int = 200) -> Outcome:
