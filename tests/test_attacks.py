@@ -1,0 +1,400 @@
+"""Images that attack, and images that are broken inside: a failed Outcome or a proper thumbnail, and no dead worker."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import random
+import struct
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image, ImageCms
+from test_thumbnail import ORIENTATION, assert_alike, gradient, thumbnail
+
+import helpers
+from helpers import Outcome, Status, make_thumbnail
+from practice import PracticeServer
+
+try:
+    import resource
+except ImportError:  # Windows: the tests run without a limit of memory
+    resource = None
+
+MEMORY = 2 << 30  # bytes of address space that a worker may use: Pillow's largest picture (179 million pixels) fits in
+FUZZED = 10_000
+
+
+def _limit_memory(soft: int = MEMORY) -> None:
+    if resource:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, MEMORY))
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[ProcessPoolExecutor]:
+    """Two workers with limited memory. If an image kills one, all of its results are BrokenProcessPool."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), initializer=_limit_memory) as pool:
+        yield pool
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "thumbnails"
+    folder.mkdir()
+    return folder
+
+
+def jpeg(image: Image.Image, **options: object) -> bytes:
+    body = io.BytesIO()
+    image.save(body, "JPEG", **options)
+    return body.getvalue()
+
+
+def with_little_memory(path: Path, folder: Path) -> Outcome:
+    """make_thumbnail with 100 MB more than the worker has now."""
+    _limit_memory(psutil.Process().memory_info().vms + 100_000_000)
+    try:
+        return make_thumbnail(path, folder)
+    finally:
+        _limit_memory()
+
+
+# --- bombs --------------------------------------------------------------------------------------------------------
+
+
+def jpeg_of(width: int, height: int, **options: object) -> bytes:
+    """A small JPEG whose header (SOF) claims another size in pixels."""
+    body = bytearray(jpeg(gradient(64, 64), **options))
+    at = body.index(b"\xff\xc2" if options.get("progressive") else b"\xff\xc0")
+    body[at + 5 : at + 9] = struct.pack(">HH", height, width)
+    return bytes(body)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_of(width: int, height: int, *chunks: bytes) -> bytes:
+    """A black PNG with 1 bit for each pixel: a megabyte for 8 billion of them."""
+    rows = zlib.compressobj(1)
+    data = b"".join(rows.compress(bytes(1 + -(-width // 8))) for _ in range(height)) + rows.flush()
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def gif_of(width: int, height: int) -> bytes:
+    body = io.BytesIO()
+    Image.new("P", (8, 8)).save(body, "GIF")
+    return body.getvalue()[:6] + struct.pack("<HH", width, height) + body.getvalue()[10:]
+
+
+def bmp_of(width: int, height: int) -> bytes:
+    body = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(body, "BMP")
+    return body.getvalue()[:18] + struct.pack("<ii", width, height) + body.getvalue()[26:]
+
+
+BOMBS = {
+    "JPEG": lambda: jpeg_of(65_500, 65_500),
+    "progressive JPEG": lambda: jpeg_of(65_500, 65_500, progressive=True),
+    "PNG": lambda: png_of(20_000, 20_000),
+    "GIF": lambda: gif_of(65_535, 65_535),
+    "BMP": lambda: bmp_of(2_000_000_000, 2_000_000_000),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused(
+    tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, name: str, record_property: Callable
+) -> None:
+    record_property("fault", "decompression bomb")
+    record_property("times", 1)
+    path = tmp_path / "bomb.jpg"
+    path.write_bytes(BOMBS[name]())
+    assert path.stat().st_size < 1_000_000
+    outcome = workers.submit(with_little_memory, path, folder).result(timeout=60)
+    assert (outcome.status, outcome.error) == (Status.FAILED, "too many pixels: it could be a decompression bomb")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_the_largest_picture_that_is_no_bomb_fits_into_memory(
+    tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, progressive: bool, record_property: Callable
+) -> None:
+    record_property("fault", "JPEG of 178 million pixels")
+    record_property("times", 1)
+    path = tmp_path / "large.jpg"
+    path.write_bytes(jpeg_of(13_350, 13_350, progressive=progressive))
+    outcome = workers.submit(make_thumbnail, path, folder).result(timeout=60)
+    assert (outcome.status, outcome.error) == (Status.DONE, None)
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_a_text_or_profile_that_unpacks_to_200_megabytes_is_not_kept(
+    tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, kind: bytes, record_property: Callable
+) -> None:
+    record_property("fault", "PNG text that unpacks to 200 MB")
+    record_property("times", 1)
+    packed = zlib.compress(bytes(200_000_000), 1)
+    data = b"bomb\0" + (b"\1\0\0\0" if kind == b"iTXt" else b"\0") + packed
+    path = tmp_path / "text.jpg"
+    path.write_bytes(png_of(300, 200, chunk(kind, data)))
+    outcome = workers.submit(with_little_memory, path, folder).result(timeout=60)
+    assert "MemoryError" not in str(outcome.error)
+    assert (outcome.status is Status.DONE) == (folder / "text.jpg").exists()
+
+
+# --- odd, but images ----------------------------------------------------------------------------------------------
+
+
+def large_exif() -> bytes:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    exif[0x010E] = "x" * 60_000  # the description
+    return exif.tobytes()
+
+
+def animated_gif() -> bytes:
+    body = io.BytesIO()
+    frames = [gradient().quantize(256), *(Image.new("P", (320, 240), n) for n in range(50))]
+    frames[0].save(body, "GIF", save_all=True, append_images=frames[1:])
+    return body.getvalue()
+
+
+def cmyk(adobe: int | None) -> bytes:
+    """CMYK with this colour transform in its Adobe marker (0 none, 2 YCCK), or without the marker."""
+    body = jpeg(gradient().convert("CMYK"), quality=90)
+    at = body.index(b"\xff\xeeAdobe"[:2])
+    length = 2 + int.from_bytes(body[at + 2 : at + 4])
+    assert body[at + 4 : at + 9] == b"Adobe"
+    marker = b"" if adobe is None else body[at : at + length - 1] + bytes([adobe])
+    return body[:at] + marker + body[at + length :]
+
+
+ODD: dict[str, Callable[[], bytes]] = {
+    "EXIF of 60 kB": lambda: jpeg(gradient(), exif=large_exif()),
+    "animated GIF named .jpg": animated_gif,
+    "ICC profile of 400 kB of rubbish": lambda: jpeg(gradient(), icc_profile=random.Random(1).randbytes(400_000)),
+    "CMYK with an Adobe marker": lambda: cmyk(0),
+    "16-bit PNG named .jpg": lambda: png_16_bit(),
+    "comment of 65,533 bytes": lambda: jpeg(gradient(), comment=b"x" * 65_533),
+    "a second JPEG behind the first": lambda: jpeg(gradient()) + jpeg(Image.new("RGB", (2000, 2000))),
+}
+
+
+def png_16_bit() -> bytes:
+    """RGB with 16 bits for each channel, which Pillow can read but not write."""
+    pixels = gradient().tobytes()
+    row = 320 * 3
+    lines = (b"\0" + bytes(v for b in pixels[y * row : (y + 1) * row] for v in (b, b)) for y in range(240))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 320, 240, 16, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"".join(lines))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_image_becomes_a_proper_thumbnail(
+    tmp_path: Path, folder: Path, name: str, record_property: Callable
+) -> None:
+    record_property("fault", name)
+    record_property("times", 1)
+    path = tmp_path / "odd.jpg"
+    path.write_bytes(ODD[name]())
+    upright = gradient().transpose(Image.Transpose.ROTATE_270) if "EXIF" in name else gradient()
+    assert_alike(thumbnail(path, folder), upright)
+
+
+@pytest.mark.parametrize("adobe", [None, 1, 2, 255])
+def test_cmyk_in_other_ways_becomes_some_thumbnail(
+    tmp_path: Path, folder: Path, adobe: int | None, record_property: Callable
+) -> None:
+    record_property("fault", "CMYK with an Adobe marker")
+    record_property("times", 1)
+    path = tmp_path / "odd.jpg"
+    path.write_bytes(cmyk(adobe))
+    assert thumbnail(path, folder).size == (200, 150)
+
+
+# --- fuzzed -------------------------------------------------------------------------------------------------------
+
+
+def seeds() -> list[bytes]:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    exif[0x010F] = "Maker"
+    return [
+        jpeg(gradient(96, 64)),
+        jpeg(gradient(64, 96), progressive=True, quality=90),
+        jpeg(gradient(80, 80).convert("L"), optimize=True),
+        jpeg(gradient(64, 64).convert("CMYK")),
+        jpeg(gradient(160, 64), exif=exif, icc_profile=profile, comment=b"#a0b0c0"),
+        jpeg(gradient(72, 72), subsampling=0, restart_marker_blocks=2, exif=exif),
+    ]
+
+
+def fuzzed(number: int, bodies: list[bytes]) -> bytes:
+    """One of the seeds, with one to eight changes; the same for the same number."""
+    luck = random.Random(number)
+    body = bytearray(luck.choice(bodies))
+    for _ in range(luck.choice((1, 1, 2, 4, 8))):
+        # Headers are where the decoder's decisions are made: half of the changes go there.
+        at = luck.randrange(luck.choice((min(len(body), 700), len(body))) or 1)
+        piece = luck.randrange(1, 1 + luck.choice((1, 4, 64)))
+        change = luck.randrange(7)
+        if change == 0:
+            body[at : at + 1] = bytes([luck.randrange(256)])
+        elif change == 1:
+            body[at : at + piece] = luck.randbytes(piece)
+        elif change == 2:
+            del body[at : at + piece]
+        elif change == 3:
+            body[at:at] = body[at : at + piece] * luck.randrange(1, 4)
+        elif change == 4:
+            body[at : at + piece] = bytes([luck.choice((0, 255, 127, 128))]) * piece
+        elif change == 5:
+            body[at:at] = bytes([0xFF, luck.randrange(0xC0, 0x100)])  # a marker
+        else:
+            other = luck.choice(bodies)
+            start = luck.randrange(len(other))
+            body[at : at + piece] = other[start : start + piece]
+    if luck.random() < 0.1:
+        del body[luck.randrange(len(body) + 1) :]
+    return bytes(body)
+
+
+def attack(folder: Path, numbers: range) -> Counter[str]:
+    """Make a thumbnail of each fuzzed JPEG; returns how they ended. Runs in a worker."""
+    warnings.simplefilter("ignore")  # Pillow's, about broken EXIF and many pixels
+    ends, bodies = Counter(), seeds()
+    for number in numbers:
+        body = fuzzed(number, bodies)
+        path, target = folder / f"{number}.jpg", folder / "thumbnails" / f"{number}.jpg"
+        path.write_bytes(body)
+        outcome = make_thumbnail(path, target.parent, 50)
+        if outcome.status is Status.DONE:
+            with Image.open(target) as small:
+                small.load()
+                assert (small.format, small.mode) == ("JPEG", "RGB")
+                assert 1 <= min(small.size) <= max(small.size) <= 50
+            target.unlink()
+        else:
+            assert outcome.error, number
+            assert len(outcome.error.splitlines()) == 1, number
+        path.unlink()
+        ends[outcome.error or outcome.status] += 1
+        ends["sound" if helpers._is_sound(body) else "not sound"] += 1
+    return ends
+
+
+def test_fuzzed_jpegs_neither_kill_a_worker_nor_leave_half_a_thumbnail(
+    tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, record_property: Callable
+) -> None:
+    record_property("fault", "fuzzed JPEG")
+    record_property("times", FUZZED)
+    parts = [range(start, start + 500) for start in range(0, FUZZED, 500)]
+    ends = sum(workers.map(attack, [tmp_path] * len(parts), parts), Counter())
+    assert ends["sound"] + ends["not sound"] == FUZZED
+    assert list(folder.iterdir()) == []
+    assert not [error for error in ends if "MemoryError" in error]
+    done = ends[Status.DONE]
+    assert FUZZED / 10 < done < FUZZED * 9 / 10, "the changes are too strong or too weak"
+    assert ends["sound"] < done, "what is sound can be decoded"
+
+
+# --- broken inside ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drawn(server: PracticeServer, pictures: Path) -> list[bytes]:
+    """The practice photographs, drawn before the server starts."""
+    return [path.read_bytes() for path in sorted(pictures.glob("pictures-*/*.jpg"))]
+
+
+def valid_jpegs(bodies: list[bytes]) -> Iterator[bytes]:
+    """JPEGs of all kinds that Pillow can write, of photos, flat images and noise, tiny and small."""
+    luck = random.Random(3)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    for body in bodies:
+        with Image.open(io.BytesIO(body)) as photo:
+            photo.draft(None, (300, 300))
+            photo.load()
+        for quality in (1, 30, 80, 95, 100):
+            size = luck.randrange(1, 150), luck.randrange(1, 150)
+            flat = Image.new("RGB", size, luck.choice(["black", "white", "teal"]))
+            noise = Image.effect_noise(size, 200)
+            for image in (photo if quality in (80, 95) else photo.crop((0, 0, *size)), flat, noise):
+                options = {
+                    "quality": quality,
+                    "subsampling": luck.choice(["4:4:4", "4:2:2", "4:2:0"]),
+                    "optimize": luck.random() < 0.5,
+                    "progressive": luck.random() < 0.2,
+                    "restart_marker_blocks": luck.choice([0, 0, 0, 1, 7]),
+                    "restart_marker_rows": luck.choice([0, 0, 0, 1]),
+                }
+                if luck.random() < 0.2:
+                    options |= {"exif": exif, "icc_profile": profile}
+                yield jpeg(image.convert(luck.choice(["RGB", "RGB", "L", "CMYK"])), **options)
+
+
+def test_no_valid_jpeg_is_called_broken(drawn: list[bytes], record_property: Callable) -> None:
+    tried = Counter()
+    for body in (*drawn, *valid_jpegs(drawn[::2])):
+        assert helpers._is_sound(body)
+        tried["whole"] += 1
+    for body in seeds():
+        padded = [body + bytes(20), body + body, body[:-2] + b"\xff\xff\xff\xd9", body[:-2] + b"\0\0\xff\xd9"]
+        for variant in padded:  # behind the end marker, fill bytes before it, and a few bytes too many
+            assert helpers._is_sound(variant)
+            tried["padded"] += 1
+    record_property("fault", "none: whole JPEGs, which must not be called broken")
+    record_property("times", tried.total())
+    assert len(drawn) == 60
+    assert tried["whole"] > 500
+
+
+def middle(body: bytes, length: int, piece: bytes) -> bytes:
+    """`length` bytes in the middle replaced by others; with 64 zeros, what the practice server's `corrupt` sends."""
+    half = len(body) // 2
+    return body[:half] + piece + body[half + length :]
+
+
+# name -> what it does to a photo, and which share of them must be noticed (see the docstring of helpers._is_sound)
+DAMAGES: dict[str, tuple[Callable[[bytes], bytes], float]] = {
+    "64 zero bytes": (lambda body: middle(body, 64, bytes(64)), 0.5),
+    "64 random bytes": (lambda body: middle(body, 64, random.Random(len(body)).randbytes(64)), 0.5),
+    "16 bytes missing": (lambda body: middle(body, 16, b""), 0.25),
+    "the second half missing": (lambda body: body[: len(body) // 2] + b"\xff\xd9", 1),
+    "a sixth of it twice": (lambda body: body[: len(body) // 2] + body[len(body) // 3 :], 1),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_most_broken_middles_are_noticed(drawn: list[bytes], name: str, record_property: Callable) -> None:
+    damage, share = DAMAGES[name]
+    damaged = [damage(body) for body in drawn]
+    record_property("fault", f"JPEG with a broken middle: {name}")
+    record_property("times", len(damaged))
+    assert not any(map(helpers._not_a_jpeg, damaged))  # first and last marker are right
+    assert sum(not helpers._is_sound(body) for body in damaged) >= len(damaged) * share
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xff\xd8\xff\xd9", b"<html>", jpeg(gradient())[:-2], jpeg(gradient())[:300], png_of(3, 3)],
+    ids=["nothing", "no picture", "text", "no end marker", "no scan", "PNG"],
+)
+def test_what_is_no_whole_jpeg_is_not_sound(body: bytes) -> None:
+    assert not helpers._is_sound(body)
+
+
+def test_a_bomb_is_not_decoded_by_the_check(workers: ProcessPoolExecutor) -> None:
+    for progressive in (False, True):  # a progressive one of that size would need 25 GB
+        assert workers.submit(helpers._is_sound, jpeg_of(65_500, 65_500, progressive=progressive)).result(timeout=60)
