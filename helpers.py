@@ -36,7 +36,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
@@ -488,6 +488,74 @@ def collect_photos(
             if fruitless == 5:  # don't burn the quota on a source that has no more photos
                 raise SourceError(f"{source.name} has no more than {len(records):,} different photos to offer.")
     return list(records.values())[:count]
+
+
+def tidy(records: Sequence[dict]) -> list[dict]:
+    """Copies of the records in which each field that the notebook reads is of the right type, or None.
+
+    Whole numbers may have come as text; dates become UTC, colours small letters. What can't be read counts as missing
+    and is told in one printed line. All other fields stay as they came.
+    """
+    unread: Counter[str] = Counter()
+    copies = [_read_fields(record, _FIELDS, unread) for record in records]
+    if unread:
+        told = ", ".join(f"{name} ({n:,})" for name, n in unread.items())
+        print(f"Values that make no sense and count as missing: {told}.")
+    return copies
+
+
+def _read_fields(record: dict, fields: dict, unread: Counter[str]) -> dict:
+    copy = dict(record)
+    for name, read in fields.items():
+        value = copy.setdefault(name, None)
+        try:
+            if value is not None:
+                copy[name] = _read_fields(value, read, unread) if isinstance(read, dict) else read(value)
+        except (TypeError, ValueError, OverflowError):
+            copy[name] = None
+            unread[name] += 1
+    return copy
+
+
+def _read_text(value: str) -> str:
+    return str.encode(value, "utf-8", "replace").decode()  # half a surrogate pair can't be printed
+
+
+def _read_number(value: float | str, least: int = 0) -> int:
+    number = int(float(value))
+    if isinstance(value, bool) or number != float(value) or not least <= number < 2**53:
+        raise ValueError(value)
+    return number
+
+
+def _read_date(value: str) -> datetime:
+    date = datetime.fromisoformat(value)
+    if not 1970 < date.year < 2200:
+        raise ValueError(value)
+    return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _read_colour(value: str) -> str:
+    if not re.fullmatch("#[0-9a-fA-F]{6}", value):
+        raise ValueError(value)
+    return value.lower()
+
+
+_FIELDS: dict[str, Callable | dict] = {
+    "id": _read_text,
+    "created_at": _read_date,
+    "width": functools.partial(_read_number, least=1),  # pixels
+    "height": functools.partial(_read_number, least=1),
+    "color": _read_colour,
+    "likes": _read_number,
+    "views": _read_number,
+    "downloads": _read_number,
+    "description": _read_text,
+    "alt_description": _read_text,
+    "urls": dict.fromkeys(("raw", "full", "regular", "small", "thumb"), _read_text),
+    "exif": {"make": _read_text},
+    "user": {"name": _read_text},
+}
 
 
 def _read_pages(path: Path, slug: str) -> dict[str, dict]:
