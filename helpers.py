@@ -394,7 +394,8 @@ class Source:
             if _is_id(record.get("id")) and f"{parts.scheme}://{parts.netloc}" in self.image_hosts:
                 photos.append(Photo(record["id"], url))
             else:
-                refused.append(str(record.get("id"))[:20])
+                name = str(record.get("id"))[:20]
+                refused.append("".join(letter if letter.isprintable() else "?" for letter in name))
         if refused:
             print(f"Records without a usable id or image address, left out: {len(refused)} ({', '.join(refused[:5])}).")
         return photos
