@@ -71,7 +71,7 @@ class PracticeServer:
 
         Each rule is a dict: `path` (regular expression, searched in path and query), `fault` (see server.FAULTS),
         and optionally `times` (how often for each address, default always), `share` (0..1, which part of the
-        requests), `value` (seconds for delay, drip and Retry-After; an address for redirect).
+        requests), `value` (seconds for delay and the drips; what Retry-After says; an address for redirect).
         """
         self._call("/practice/faults", json.dumps(rules).encode())
 
@@ -80,6 +80,7 @@ def start(
     cache: Path | str,
     *,
     photos: int = 1500,
+    pictures: int = 1500,
     latency: float = 0.06,
     bandwidth: float = 8e6,
     quota: int = 50,
@@ -93,6 +94,7 @@ def start(
     Args:
         cache: folder that keeps the drawn photographs between runs.
         photos: size of the catalogue.
+        pictures: most photographs that are drawn; a larger catalogue shows them again under other ids.
         latency: median wait before an answer begins, in seconds.
         bandwidth: bytes per second for each connection; 0 for no limit.
         quota: API requests allowed per `hour` (seconds).
@@ -106,6 +108,7 @@ def start(
     options = {
         "cache": Path(cache).resolve(),
         "photos": photos,
+        "pictures": pictures,
         "latency": latency,
         "bandwidth": bandwidth,
         "quota": quota,

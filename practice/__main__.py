@@ -18,6 +18,7 @@ from practice.server import Server
 def main() -> None:
     parser = argparse.ArgumentParser("python -m practice", description="A local stand-in for the Unsplash API.")
     parser.add_argument("--photos", type=int, default=1500, help="size of the catalogue (default 1500)")
+    parser.add_argument("--pictures", type=int, default=1500, help="most photographs that are drawn (1500)")
     parser.add_argument("--latency", type=float, default=0.06, help="median seconds before an answer (0.06)")
     parser.add_argument("--bandwidth", type=float, default=8e6, help="bytes/s per connection, 0: no limit (8e6)")
     parser.add_argument("--quota", type=int, default=50, help="API requests per hour (50)")
@@ -42,7 +43,7 @@ async def serve(options: argparse.Namespace) -> None:
     def report(done: int, total: int) -> None:
         print(f"drawn {done} {total}", end="\n" if options.embedded or done == total else "\r", flush=True)
 
-    pictures = min(options.photos, 1500)  # a larger catalogue uses the drawings again under other ids
+    pictures = min(options.photos, options.pictures)  # a larger catalogue uses the drawings again under other ids
     folder, colours = draw_missing(
         options.cache, Catalogue(pictures).entries, options.workers or min(os.cpu_count() or 1, 61), report
     )

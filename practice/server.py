@@ -42,11 +42,12 @@ FAULTS = (
     "delay",  # answer after `value` more seconds
     "500", "502", "503", "429", "401", "quota", "quota-json",  # that status; 502 with HTML, 503 with Retry-After
     "reset",  # connection reset before the answer
+    "silence",  # no answer at all, not even headers
     "cut",  # half of the body, then the connection ends
     "stall",  # headers and half of the body, then silence
-    "drip",  # a byte every `value` seconds
+    "drip", "drip-head",  # a byte of the body every `value` seconds; of the headers as well
     "long",  # more bytes than announced
-    "empty", "html", "json", "png", "truncated", "corrupt",  # status 200, complete, but not the photo
+    "empty", "html", "json", "png", "webp", "truncated", "corrupt",  # status 200, complete, but not the photo
     "redirect",  # 302 to `value`
 )  # fmt: skip
 
@@ -307,7 +308,7 @@ class Server:
                     rule["path"] = re.compile(rule["path"])
                     if rule["fault"] not in FAULTS:
                         raise ValueError(rule["fault"])
-                    if rule["fault"] in ("delay", "drip"):
+                    if rule["fault"] in ("delay", "drip", "drip-head"):
                         rule["value"] = float(rule["value"])
                     rule["times"], rule["share"] = int(rule.get("times", sys.maxsize)), float(rule.get("share", 1))
             except (ValueError, TypeError, KeyError, re.error) as problem:
@@ -356,9 +357,9 @@ class Server:
         }
         if fault in replaced:
             return replaced[fault]
-        if fault == "png":
+        if fault in ("png", "webp"):
             image = io.BytesIO()
-            Image.new("RGB", (64, 64), "teal").save(image, "PNG")
+            Image.new("RGB", (64, 64), "teal").save(image, fault)
             return Answer(200, image.getvalue(), answer.headers)
         # The rest breaks HTTP itself, so it is written on the bare connection.
         stream = request.connection.detach()
@@ -366,16 +367,21 @@ class Server:
             if fault == "reset":
                 stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return None
+            if fault == "silence":
+                await stream.read_until_close()  # until the client gives up
+                return None
             head = f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            if fault == "drip-head":
+                head, body = b"", head + body
             await stream.write(head)
-            if fault == "drip":
+            if fault in ("drip", "drip-head"):
                 for position in range(len(body)):
                     await stream.write(body[position : position + 1])
                     await asyncio.sleep(value)
                 return None
             await stream.write(body + b"more" if fault == "long" else half)
             if fault == "stall":
-                await stream.read_until_close()  # until the client gives up
+                await stream.read_until_close()
         finally:
             stream.close()
         return None

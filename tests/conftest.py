@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ import practice
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = 60
+KEY = "Qz9Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk2M"  # as long as a real one
 
 
 LONG = (
@@ -102,6 +106,47 @@ def records(_shared: practice.PracticeServer) -> list[dict]:
 @pytest.fixture
 def photos(source: helpers.Source, records: list[dict]) -> list[helpers.Photo]:
     return source.photos(records)
+
+
+@dataclass
+class Host:
+    """Another host, which notes what it is asked and answers with what `reply` returns: status, type, body."""
+
+    address: str = ""
+    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # path and headers
+    headers: dict[str, str] = field(default_factory=dict)  # further ones of its answers
+    reply: Callable[[], tuple[int, str, bytes]] = lambda: (200, "application/json", b"[]")
+
+    def source(self) -> helpers.Source:
+        return helpers.Source("Unsplash", "host", self.address, [self.address], helpers.Secret(KEY))
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    found = Host()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.seen.append((self.path, dict(self.headers)))
+            status, kind, body = found.reply()
+            self.send_response(status)
+            for name, value in found.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        found.address = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield found
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(autouse=True)

@@ -673,7 +673,7 @@ REPLACED = [
     ({"fault": "truncated"}, 200, {"Content-Type": JPEG}, lambda body: body[: len(body) // 2]),
     ({"fault": "redirect", "value": "http://a.example/b"}, 302, {"Location": "http://a.example/b"}, lambda body: b""),
 ]  # fmt: skip
-OTHERS = {"png", "corrupt", "delay", "reset", "cut", "long", "stall", "drip"}
+OTHERS = {"png", "webp", "corrupt", "delay", "reset", "silence", "cut", "long", "stall", "drip", "drip-head"}
 
 
 def test_every_fault_is_tested_here() -> None:
@@ -700,12 +700,13 @@ def test_the_quota_fault_looks_like_a_real_refusal(server) -> None:
     assert {"X-Ratelimit-Limit", "X-Ratelimit-Remaining"} <= set(answer.headers)
 
 
-def test_the_png_and_corrupt_faults_send_a_whole_answer_that_is_not_the_photo(server, image) -> None:
+def test_the_png_webp_and_corrupt_faults_send_a_whole_answer_that_is_not_the_photo(server, image) -> None:
     target, body = image
-    server.faults({"path": "w=1080", "fault": "png"})
-    answer = fetch(server.images + target)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, JPEG)
-    assert opened(answer.content).format == "PNG"
+    for kind in ("png", "webp"):
+        server.faults({"path": "w=1080", "fault": kind})
+        answer = fetch(server.images + target)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, JPEG)
+        assert opened(answer.content).format == kind.upper()
     server.faults({"path": "w=1080", "fault": "corrupt"})
     answer = fetch(server.images + target)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, JPEG)
@@ -742,6 +743,20 @@ def test_a_fault_sends_less_or_more_than_announced(server, image: tuple[str, byt
     assert received == change(body)
 
 
+def test_the_silence_fault_sends_not_even_headers_and_keeps_the_connection(server, image: tuple[str, bytes]) -> None:
+    target, body = image
+    server.faults({"path": re.escape(target), "fault": "silence"})
+    asked = server.stats()["images"]
+    with connect(server.images) as connection:
+        connection.sendall(request_for(server, server.images, target))
+        until(lambda: server.stats()["images"] > asked, "the server had the request")
+        server.faults()
+        assert fetch(server.images + target).content == body  # others are served meanwhile
+        connection.settimeout(0.2)
+        with pytest.raises(TimeoutError):  # neither a byte nor the end
+            connection.recv(1)
+
+
 def test_the_stall_fault_falls_silent_after_half_of_the_body(server, image: tuple[str, bytes]) -> None:
     target, body = image
     server.faults({"path": re.escape(target), "fault": "stall", "times": 1})
@@ -766,6 +781,17 @@ def test_the_drip_fault_sends_the_body_byte_by_byte_and_nothing_else(server) -> 
     _, dripped = send(server, server.api, "/photos/AAAAAAAAAAA")
     assert dripped == body
     assert time.monotonic() - started > 0.009 * (len(body) - 1)
+
+
+def test_the_drip_head_fault_sends_the_headers_byte_by_byte_as_well(server) -> None:
+    _, body = send(server, server.api, "/photos/AAAAAAAAAAA")
+    server.faults({"path": ".", "fault": "drip-head", "value": 0.01})
+    with connect(server.api) as connection:
+        connection.sendall(request_for(server, server.api, "/photos/AAAAAAAAAAA"))
+        pieces = list(iter(lambda: connection.recv(65536), b""))
+    head, _, dripped = b"".join(pieces).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ") and dripped == body
+    assert len(pieces) > len(head) / 2
 
 
 def test_times_limits_a_fault_for_each_address_by_itself(server) -> None:
@@ -1010,6 +1036,19 @@ def test_a_smaller_catalogue_needs_no_new_pictures(start: Start, pictures: Path,
     assert times_of(pictures) == before
 
 
+def test_a_catalogue_larger_than_its_drawings_shows_them_again_under_other_ids(
+    start: Start, pictures: Path, server
+) -> None:
+    before = times_of(pictures)
+    with start(photos=PHOTOS + 30, pictures=PHOTOS) as large:
+        records = listed(large)
+        first, again = (fetch(records[index]["urls"]["regular"]).content for index in (7, PHOTOS + 7))
+    assert first == again
+    assert [len({record[name] for record in records}) for name in ("id", "slug")] == [PHOTOS + 30] * 2
+    assert len({record["urls"]["regular"] for record in records}) == PHOTOS + 30
+    assert times_of(pictures) == before
+
+
 def test_a_closed_server_refuses_and_closing_twice_does_no_harm(start: Start) -> None:
     with start() as server:
         assert server.key not in repr(server)
@@ -1065,5 +1104,6 @@ def test_help_explains_every_option() -> None:
     command = [sys.executable, "-m", "practice", "--help"]
     run = subprocess.run(command, cwd=practice.ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert run.returncode == 0 and run.stderr == ""
-    for option in ("photos", "latency", "bandwidth", "quota", "hour", "repeats", "port", "cache", "workers"):
+    known = "photos pictures latency bandwidth quota hour repeats port cache workers"
+    for option in known.split():
         assert re.search(rf"--{option} {option.upper()}\s+[a-zA-Z]", run.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import json
 import os
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
 
 import from_run  # noqa: E402
+import from_tests  # noqa: E402
 import try_packages  # noqa: E402
 
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in from_run.PAGES}
@@ -235,6 +237,44 @@ def test_the_example_of_pickling_does_what_the_page_says() -> None:
         str(ROOT / "docs" / "concepts.md"), module_relative=False, optionflags=doctest.IGNORE_EXCEPTION_DETAIL
     )
     assert found.attempted == 5 and not found.failed
+
+
+# --- what was tried ---------------------------------------------------------------------------------------------
+
+REPORT = """<testsuites><testsuite><testcase name="a"><properties>
+<property name="fault" value="reset"/><property name="times" value="1200"/><property name="other" value="x"/>
+<property name="fault" value="Cut"/><property name="times" value="3"/></properties></testcase>
+<testcase name="b"><properties><property name="fault" value="reset"/><property name="times" value="34"/></properties>
+</testcase>
+<testcase name="c"><properties><property name="fault" value="failed"/><property name="times" value="1"/></properties>
+<failure message="no"/></testcase>
+<testcase name="d"><properties><property name="fault" value="skipped"/><property name="times" value="1"/></properties>
+<skipped/></testcase><testcase name="e"/></testsuite></testsuites>"""
+
+
+def test_the_table_of_faults_adds_up_what_passed_tests_say(tmp_path: Path) -> None:
+    (tmp_path / "tests.xml").write_text(REPORT, encoding="utf-8")
+    block = from_tests.table(from_tests.tried(tmp_path / "tests.xml"))
+    assert block == "| What was tried | How often |\n| --- | ---: |\n| Cut | 3 |\n| reset | 1,234 |"
+    changed = from_tests.page(README, block)
+    assert changed.count("| reset | 1,234 |") == 1
+    assert from_tests.page(changed, table_of_faults()) == README
+
+
+def table_of_faults() -> str:
+    return README.split(from_tests.BEGIN)[1].split(from_tests.END)[0].strip()
+
+
+def test_the_table_names_only_faults_that_tests_cause() -> None:
+    """Each name stands as a text of its own in a test file that counts faults."""
+    written: set[object] = set()
+    for path in (ROOT / "tests").glob("test_*.py"):
+        source = path.read_text(encoding="utf-8")
+        if 'record_property("fault"' in source:
+            written |= {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    rows = re.findall(r"(?m)^\| (.+) \| ([\d,]+) \|$", table_of_faults())
+    assert len(rows) > 20
+    assert {fault for fault, _ in rows} <= written
 
 
 # --- the code of docs/packages.md -------------------------------------------------------------------------------

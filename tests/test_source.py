@@ -6,16 +6,13 @@ import gzip
 import json
 import re
 import socket
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import source_of
+from conftest import KEY, Host, source_of
 
 import helpers
 import practice
@@ -32,7 +29,6 @@ from helpers import (
     connect,
 )
 
-KEY = "Qz9Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk2M"  # as long as a real one
 RANDOM = "/photos/random"
 CACHED = Path("cache/metadata/practice-test.jsonl")
 PAGE = json.dumps([{"id": f"photo-{number}"} for number in range(30)]).encode()
@@ -41,47 +37,6 @@ PAGE = json.dumps([{"id": f"photo-{number}"} for number in range(30)]).encode()
 @pytest.fixture(autouse=True)
 def _no_pause_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helpers, "_back_off", lambda attempt, retry_after=None: None)
-
-
-@dataclass
-class Host:
-    """Another host, which notes what it is asked and answers with what `reply` returns: status, type, body."""
-
-    address: str = ""
-    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # path and headers
-    headers: dict[str, str] = field(default_factory=dict)  # further ones of its answers
-    reply: Callable[[], tuple[int, str, bytes]] = lambda: (200, "application/json", b"[]")
-
-    def source(self) -> Source:
-        return Source("Unsplash", "host", self.address, [self.address], Secret(KEY))
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    found = Host()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.seen.append((self.path, dict(self.headers)))
-            status, kind, body = found.reply()
-            self.send_response(status)
-            for name, value in found.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield found
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -1,0 +1,58 @@
+"""Writes the README's table of what was tried against the program, from the tests' own report.
+
+python -m pytest --junitxml=cache/tests.xml
+python docs/from_tests.py cache/tests.xml            write the table into README.md
+python docs/from_tests.py cache/tests.xml --check    only say whether README.md agrees (exit code 1 if not)
+
+A test that causes a fault says which one and how often, in pairs: record_property("fault", "connection reset"), then
+record_property("times", 12). The name is written out as one text, so that it can be found. Tests that failed or were
+skipped don't count.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+BEGIN, END = ("<!-- from the tests: written by docs/from_tests.py -->", "<!-- end of what the tests say -->")
+
+
+def tried(report: Path) -> Counter[str]:
+    """How often each fault was caused, by name, in all passed tests of a JUnit report."""
+    times: Counter[str] = Counter()
+    for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - pytest wrote it
+        if any(case.find(ending) is not None for ending in ("failure", "error", "skipped")):
+            continue
+        said = [(entry.get("name"), entry.get("value", "")) for entry in case.iter("property")]
+        faults, numbers = ([value for name, value in said if name == kind] for kind in ("fault", "times"))
+        for fault, number in zip(faults, numbers, strict=True):
+            times[fault] += int(number)
+    return times
+
+
+def table(times: Counter[str]) -> str:
+    rows = [f"| {fault} | {times[fault]:,} |" for fault in sorted(times, key=str.casefold)]
+    return "\n".join(["| What was tried | How often |", "| --- | ---: |", *rows])
+
+
+def page(text: str, block: str) -> str:
+    """The page with this block between the two marks."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{block}\n{END}{rest.split(END)[1]}"
+
+
+def main() -> None:
+    report, *options = sys.argv[1:]
+    before = README.read_text(encoding="utf-8")
+    wanted = page(before, table(tried(Path(report))))
+    if options != ["--check"]:
+        README.write_text(wanted, encoding="utf-8")
+    elif before != wanted:
+        sys.exit(f"README.md shows other tests than {report}. Run python docs/from_tests.py {report}")
+
+
+if __name__ == "__main__":
+    main()
