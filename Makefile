@@ -41,7 +41,7 @@ clean: ## delete photos, thumbnails, caches, report and submission.zip; keep con
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/test.stamp: requirements-test.txt .venv/run.stamp
+.venv/test.stamp: requirements-test.txt requirements-cluster.txt .venv/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@
 

@@ -5,6 +5,7 @@ In the order in which the notebook needs it:
     Settings      load_settings() reads config.ini; environment() says on what machine this runs
     Source        connect() opens the practice server or Unsplash; collect_photos() fetches the metadata
     One item      download_photo() and make_thumbnail(): one photo each, the same for every kind of executor
+    Many items    as_done() sends them to an executor; cluster() is one of several machines; pipeline() does both stages
     Timed runs    timed_run() measures a whole stage; compare() proves that two runs did equal work
     Display       progress() draws one line that is also readable in the saved notebook; show() a chart with a text
 
@@ -23,19 +24,23 @@ import html
 import io
 import itertools
 import json
+import logging
 import multiprocessing
 import os
 import platform
+import queue
 import random
 import re
 import shutil
 import sys
+import tempfile
 import textwrap
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -112,6 +117,7 @@ class Settings:
     latency_ms: int = 60  # practice server: median wait before an answer
     bandwidth_mbit: int = 64  # practice server: per connection; 0 for no limit
     quota: int = 50  # practice server: API requests per hour
+    scheduler: str = ""  # address of a Dask scheduler; empty: a cluster of processes on this machine
     going_further: bool = True  # run the optional last part of the notebook
 
 
@@ -126,6 +132,7 @@ _OPTIONS: dict[tuple[str, str], tuple] = {
     ("practice", "latency_ms"): ("latency_ms", 0, 10_000),
     ("practice", "bandwidth_mbit"): ("bandwidth_mbit", 0, 10_000),
     ("practice", "quota"): ("quota", 1, 5_000),
+    ("cluster", "scheduler"): ("scheduler",),
     ("notebook", "going_further"): ("going_further",),
 }
 
@@ -200,6 +207,9 @@ def load_settings(path: Path | str = "config.ini") -> Settings:
             f"{path.name}: quality = {_shown(quality)} is not one of {', '.join(QUALITIES)}: "
             "the assignment asks for `regular` or better."
         )
+    if not re.fullmatch(r"((tcp|tls)://)?[\w.-]+:\d{1,5}|", str(values.get("scheduler", ""))):
+        where = f"{path.name}: [cluster] scheduler = {_shown(str(values['scheduler']))}"
+        raise SettingsError(f"{where} must be an address like tcp://10.0.0.1:8786, or empty.")
     return Settings(**values)
 
 
@@ -955,6 +965,138 @@ def _write(path: Path | str, content: bytes | Callable[[BinaryIO], object]) -> i
         raise
 
 
+# --- Many items at once -----------------------------------------------------------------------------------------
+
+
+DISTRIBUTED = "distributed~=2026.1"  # the optional package, as in requirements-cluster.txt
+
+
+class ClusterError(AssignmentError):
+    """No cluster can be used; the text says what to do."""
+
+
+def as_done(executor: Executor, function: Callable, *iterables: Iterable, limit: int) -> Iterator:
+    """Like `executor.map(function, *iterables)`, but yields results as they finish, and sends no more than it must.
+
+    Items are taken from the iterables only as there is room, so these may be endless, or wait for another stage.
+    If the caller stops, or the function raises, what has not begun is cancelled.
+
+    Args:
+        limit: the most items that are under way (sent, and their result not yielded yet). Twice the number of
+            workers keeps all of them busy.
+    """
+    if limit < 1:
+        raise ValueError("limit must be at least 1")
+    items = zip(*iterables)  # noqa: B905 - like map: the shortest one ends it, so repeat() may be among them
+    under_way: set[Future] = set()
+    finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+    try:
+        while True:
+            for arguments in itertools.islice(items, limit - len(under_way)):
+                future = executor.submit(function, *arguments)
+                under_way.add(future)
+                future.add_done_callback(finished.put)
+            if not under_way:
+                return
+            future = finished.get()
+            under_way.remove(future)
+            yield future.result()
+    finally:
+        for future in under_way:
+            future.cancel()
+
+
+@contextlib.contextmanager
+def cluster(workers: int, scheduler: str = "") -> Iterator[Executor]:
+    """A Dask cluster with the interface of concurrent.futures. It needs the package distributed.
+
+    An item whose worker is lost is done again by another one. Send absolute paths: workers may be in another folder.
+
+    Args:
+        workers: how many worker processes to start on this machine; they can't be reached from others.
+        scheduler: address of a running scheduler, such as "tcp://10.0.0.1:8786"; its workers get a copy of this file.
+
+    Raises:
+        ClusterError: distributed is not installed, or nobody answers at the address.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ClusterError(f"The package distributed is missing: pip install '{DISTRIBUTED}'") from None
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout=TIMEOUT[0])
+        except OSError:
+            raise ClusterError(f"No Dask scheduler answers at {scheduler}: see [cluster] in config.ini.") from None
+    else:
+        client = Client(
+            n_workers=workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR,
+        )
+    with client:
+        if scheduler:
+            client.upload_file(__file__)
+        # pure=False: otherwise a call that was made before is not made again, and its old result comes back.
+        with client.get_executor(pure=False) as executor:
+            yield executor
+
+
+def thumbnail_bytes(name: str, body: bytes, size: int = 200) -> tuple[Outcome, bytes]:
+    """make_thumbnail for a worker that shares no disk with the sender: an image's bytes in, a thumbnail's bytes out.
+
+    Args:
+        name: what the Outcome calls the item.
+
+    Returns:
+        The Outcome, and the same bytes that make_thumbnail writes, or none if it failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        _write(original := os.path.join(folder, "original"), body)
+        outcome = make_thumbnail(original, folder, size)
+        thumbnail = Path(outcome.path).read_bytes() if outcome.status is Status.DONE else b""
+    return replace(outcome, item=name, path=""), thumbnail
+
+
+def pipeline(
+    photos: Iterable[Photo],
+    images_folder: Path | str,
+    thumbnails_folder: Path | str,
+    size: int,
+    threads: int,
+    processes: int,
+) -> Iterator[Outcome]:
+    """Download photos in threads, and make thumbnails of them in processes as they arrive.
+
+    The second stage asks the first one for the next photo. So neither can run ahead of the other by more than the
+    limit, and nothing piles up between them.
+
+    Yields:
+        The thumbnails' Outcomes as they finish, and those of the downloads that failed.
+    """
+    failed: list[Outcome] = []
+
+    def arrived(downloads: Iterable[Outcome]) -> Iterator[str]:
+        for outcome in downloads:
+            if outcome.status is Status.FAILED:
+                failed.append(outcome)
+            else:
+                yield outcome.path
+
+    with (
+        ThreadPoolExecutor(threads) as downloaders,
+        ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as resizers,
+        contextlib.closing(
+            as_done(downloaders, download_photo, photos, itertools.repeat(images_folder), limit=2 * threads)
+        ) as downloads,
+    ):
+        folders, sizes = itertools.repeat(thumbnails_folder), itertools.repeat(size)
+        yield from as_done(resizers, make_thumbnail, arrived(downloads), folders, sizes, limit=4 * processes)
+    yield from failed
+
+
 # --- Timed runs -----------------------------------------------------------------------------------------------
 
 JOURNAL = ".outcomes"  # folder inside of a timed run's folder: one file for each worker
@@ -1126,9 +1268,7 @@ def timed_run(function: Callable, items: Sequence[Photo | Path], *arguments: obj
     The name of the function begins with the stage: download_serial, resize_parallel, ...
     """
     task, _, _ = function.__name__.partition("_")
-    folder = CACHE / "runs" / function.__name__
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / JOURNAL).mkdir(parents=True)
+    folder = _empty(CACHE / "runs" / function.__name__)
     names = tuple(item.id if isinstance(item, Photo) else os.fspath(item) for item in items)
     os.environ[JOURNAL_VARIABLE] = str((folder / JOURNAL).absolute())
     here, own = (Path.cwd(), list(items))  # a function may empty its list or change the directory: not the notebook's
@@ -1140,6 +1280,32 @@ def timed_run(function: Callable, items: Sequence[Photo | Path], *arguments: obj
         os.environ.pop(JOURNAL_VARIABLE, None)
         os.chdir(here)
     return Run(task, names, wall, started, _worker(), _read_journal(folder), _digests(folder), folder)
+
+
+def timed_pipeline(function: Callable, photos: Sequence[Photo], *arguments: object) -> tuple[Run, Run]:
+    """Call `function(photos, images_folder, thumbnails_folder, *arguments)` with empty folders, and measure it.
+
+    Returns:
+        What happened in the download, and in the resize. The wall time of both is that of the whole.
+    """
+    stages = {task: _empty(CACHE / "runs" / f"{function.__name__}_{task}") for task in ("download", "resize")}
+    started = _clock()
+    function(list(photos), *stages.values(), *arguments)
+    wall = _clock() - started
+    ids = tuple(photo.id for photo in photos)
+    items = {"download": ids, "resize": tuple(os.path.join(stages["download"], f"{name}.jpg") for name in ids)}
+    runs = [
+        Run(task, items[task], wall, started, _worker(), _read_journal(folder), _digests(folder), folder)
+        for task, folder in stages.items()
+    ]
+    return runs[0], runs[1]
+
+
+def _empty(folder: Path) -> Path:
+    """An empty folder for a timed run, with the journal in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / JOURNAL).mkdir(parents=True)
+    return folder
 
 
 def _worker() -> str:

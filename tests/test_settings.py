@@ -118,6 +118,8 @@ size = 99
 latency_ms = 1
 bandwidth_mbit = 0
 quota = 4
+[cluster]
+scheduler = tls://node-1.example:8786
 [notebook]
 going_further = no
 """
@@ -145,6 +147,7 @@ def test_every_option_is_read(content: bytes) -> None:
         "latency_ms": 1,
         "bandwidth_mbit": 0,
         "quota": 4,
+        "scheduler": "tls://node-1.example:8786",
         "going_further": False,
     }
 
@@ -193,6 +196,17 @@ def test_a_quality_below_regular_is_refused(quality: str) -> None:
 @pytest.mark.parametrize(("answer", "meaning"), [("yes", True), ("No", False), ("true", True), ("off", False)])
 def test_a_question_is_answered_with_yes_or_no(answer: str, meaning: bool) -> None:
     assert load_settings(config(f"[notebook]\ngoing_further = {answer}\n")).going_further is meaning
+
+
+@pytest.mark.parametrize("address", ["", "tcp://10.0.0.1:8786", "node-1.example:8786"])
+def test_an_address_of_a_scheduler_is_accepted(address: str) -> None:
+    assert load_settings(config(f"[cluster]\nscheduler = {address}\n")).scheduler == address
+
+
+@pytest.mark.parametrize("address", ["node-1", "http://10.0.0.1:8786", "tcp://node:port", "tcp://a:1/x", "tcp://:8786"])
+def test_what_can_not_be_the_address_of_a_scheduler_is_refused(address: str) -> None:
+    text = refusal(config(f"[cluster]\nscheduler = {address}\n"))
+    assert f"[cluster] scheduler = {address} must be an address like tcp://" in text
 
 
 def test_another_answer_than_yes_or_no_is_refused() -> None:

@@ -1,0 +1,198 @@
+"""Many items at once: as_done with its limit, and both stages at the same time."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import helpers
+from helpers import Photo, Run, Status, UnequalWork, as_done, compare, pipeline, problems, timed_pipeline, timed_run
+from practice import PracticeServer
+
+THREADS, PROCESSES = 6, 2
+PATIENCE = 60  # seconds; a test that waits longer has failed
+
+
+@pytest.fixture
+def executor() -> Iterator[Executor]:
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+# --- as_done ------------------------------------------------------------------------------------------------------
+
+
+def test_gives_what_map_gives_each_item_once(executor: Executor) -> None:
+    found = list(as_done(executor, pow, range(100), itertools.repeat(2), limit=5))
+    assert sorted(found) == list(map(pow, range(100), itertools.repeat(2)))
+
+
+def test_works_with_processes() -> None:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor:
+        assert sorted(as_done(executor, abs, range(-20, 0), limit=3)) == list(range(1, 21))
+
+
+def test_yields_in_the_order_of_finishing(executor: Executor) -> None:
+    second_is_out = threading.Event()
+
+    def work(name: str) -> str:
+        assert name == "second" or second_is_out.wait(PATIENCE)
+        return name
+
+    results = as_done(executor, work, ["first", "second"], limit=2)
+    assert next(results) == "second"
+    second_is_out.set()
+    assert list(results) == ["first"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7])
+def test_never_more_than_the_limit_is_under_way(executor: Executor, limit: int) -> None:
+    taken = itertools.count()
+    items = (next(taken) for _ in range(50))
+    for number, _ in enumerate(as_done(executor, abs, items, limit=limit)):
+        sent = taken.__reduce__()[1][0]
+        assert sent - number <= limit, "more items were taken than may be under way"
+    assert number == 49
+
+
+def test_an_endless_iterable_is_no_problem(executor: Executor) -> None:
+    results = as_done(executor, abs, itertools.count(), limit=4)
+    assert len(list(itertools.islice(results, 10))) == 10
+    results.close()
+
+
+def test_closing_it_cancels_what_has_not_begun(executor: Executor) -> None:
+    begun, go_on = [], threading.Event()
+
+    def work(number: int) -> int:
+        begun.append(number)
+        assert number == 0 or go_on.wait(PATIENCE)
+        return number
+
+    results = as_done(executor, work, range(100), limit=50)
+    assert next(results) == 0
+    results.close()
+    go_on.set()
+    executor.shutdown()
+    assert len(begun) <= 3  # the first one, and one for each of the two threads
+
+
+def test_an_exception_is_passed_on_and_the_rest_is_cancelled(executor: Executor) -> None:
+    begun, go_on = [], threading.Event()
+
+    def work(number: int) -> int:
+        begun.append(number)
+        if number == 0:
+            raise ArithmeticError("at once")
+        assert go_on.wait(PATIENCE)
+        return number
+
+    with pytest.raises(ArithmeticError, match="at once"):
+        list(as_done(executor, work, range(100), limit=50))
+    go_on.set()
+    executor.shutdown()
+    assert len(begun) <= 3
+
+
+def test_a_limit_below_one_is_refused(executor: Executor) -> None:
+    with pytest.raises(ValueError, match="limit"):
+        next(as_done(executor, abs, [1], limit=0))
+
+
+# --- both stages at the same time -----------------------------------------------------------------------------------
+
+
+def pipelined(photos: list[Photo], images: Path, thumbnails: Path) -> None:
+    assert len(list(pipeline(photos, images, thumbnails, 200, THREADS, PROCESSES))) == len(photos)
+
+
+def download_threads(photos: list[Photo], folder: Path) -> None:
+    with ThreadPoolExecutor(THREADS) as executor:
+        list(executor.map(helpers.download_photo, photos, itertools.repeat(folder)))
+
+
+def resize_serial(paths: list[Path], folder: Path, size: int = 200) -> None:
+    for path in paths:
+        helpers.make_thumbnail(path, folder, size)
+
+
+@pytest.fixture
+def runs(photos: list[Photo]) -> tuple[Run, Run]:
+    return timed_pipeline(pipelined, photos)
+
+
+def test_does_the_work_of_both_stages(photos: list[Photo], runs: tuple[Run, Run]) -> None:
+    download, resize = runs
+    assert [problems(run) for run in runs] == [[], []]
+    assert (download.mode, resize.mode) == ("threads", "processes")
+    assert download.wall == resize.wall and download.started == resize.started
+    assert compare(timed_run(download_threads, photos), download) > 0
+    assert compare(timed_run(resize_serial, sorted(download.folder.glob("*.jpg"))), resize) > 0
+
+
+def test_less_work_is_not_compared(photos: list[Photo]) -> None:
+    def half(photos: list[Photo], images: Path, thumbnails: Path) -> None:
+        list(pipeline(photos[::2], images, thumbnails, 200, THREADS, PROCESSES))
+
+    download, resize = timed_pipeline(half, photos)
+    assert "15 of 30 items were never done" in problems(download)
+    with pytest.raises(UnequalWork, match="15 of 30 items were never done"):
+        compare(timed_run(resize_serial, sorted(download.folder.glob("*.jpg"))), resize)
+
+
+def test_thumbnails_are_made_before_the_last_photo_has_come(
+    photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One photo is held back until the thumbnails of all others are there."""
+    (thumbnails := tmp_path / "thumbnails").mkdir()
+    others_are_there, download = threading.Event(), helpers.download_photo
+
+    def held_back(photo: Photo, folder: Path) -> helpers.Outcome:
+        assert photo is not photos[0] or others_are_there.wait(PATIENCE)
+        return download(photo, folder)
+
+    monkeypatch.setattr(helpers, "download_photo", held_back)
+    results = pipeline(photos, tmp_path, thumbnails, 200, THREADS, PROCESSES)
+    others = list(itertools.islice(results, len(photos) - 1 - 4 * PROCESSES))
+    assert {outcome.status for outcome in others} == {Status.DONE}
+    assert not (tmp_path / f"{photos[0].id}.jpg").exists()
+    others_are_there.set()
+    assert len(others) + len(list(results)) == len(photos) == len(list(thumbnails.glob("*.jpg")))
+
+
+def test_a_slow_second_stage_holds_the_first_one_back(photos: list[Photo], tmp_path: Path) -> None:
+    """Nobody takes thumbnails out after the first one: only as many photos are downloaded as the limits allow."""
+    (thumbnails := tmp_path / "thumbnails").mkdir()
+    results = pipeline(photos, tmp_path, thumbnails, 200, 2, 1)
+    next(results)
+    results.close()
+    arrived = len(list(tmp_path.glob("*.jpg")))
+    assert 1 <= arrived <= 4 + 2 * 2 + 1 < len(photos)
+
+
+def test_a_download_that_fails_is_yielded_and_the_rest_goes_on(
+    photos: list[Photo], server: PracticeServer, tmp_path: Path
+) -> None:
+    (thumbnails := tmp_path / "thumbnails").mkdir()
+    photos = [*photos[:5], Photo("gone", photos[0].url.rpartition("/")[0] + "/photo-gone"), *photos[5:]]
+    found = list(pipeline(photos, tmp_path, thumbnails, 200, THREADS, PROCESSES))
+    assert [outcome.item for outcome in found if outcome.status is Status.FAILED] == ["gone"]
+    assert len(list(thumbnails.glob("*.jpg"))) == len(found) - 1 == len(photos) - 1
+
+
+def test_stopping_leaves_whole_files_and_no_process(photos: list[Photo], tmp_path: Path) -> None:
+    (thumbnails := tmp_path / "thumbnails").mkdir()
+    before = multiprocessing.active_children()
+    for _ in pipeline(photos, tmp_path, thumbnails, 200, THREADS, PROCESSES):
+        break  # the generator is closed here
+    assert multiprocessing.active_children() == before
+    assert not list(tmp_path.rglob("*.part"))
+    for path in tmp_path.rglob("*.jpg"):
+        assert path.read_bytes().endswith(b"\xff\xd9"), os.fspath(path)
