@@ -9,8 +9,8 @@ In the order in which the notebook needs it:
     Timed runs    timed_run() measures a whole stage; compare() proves that two runs did equal work
     Display       progress() draws one line that is also readable in the saved notebook; show() a chart with a text
 
-A worker process that starts by `spawn` imports this file, so nothing heavy (pandas, matplotlib, IPython) is
-imported here.
+A worker process that starts by `spawn` imports this file, so nothing heavy (pandas, matplotlib, IPython) is imported
+here, and requests only where something is downloaded: a worker that resizes does without.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from __future__ import annotations
 import base64
 import configparser
 import contextlib
+import copy
+import errno
 import functools
 import hashlib
 import html
@@ -32,22 +34,24 @@ import queue
 import random
 import re
 import shutil
+import signal
+import socket
 import sys
 import tempfile
 import textwrap
 import threading
 import time
+import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
-import requests
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -77,6 +81,23 @@ class SettingsError(AssignmentError):
 
 class KeyRejected(AssignmentError):
     """The API refused the access key."""
+
+
+class FileProblem(AssignmentError):
+    """Files can't be read or written as a step needs it; the text says why and what to do."""
+
+
+@contextlib.contextmanager
+def _on_disk(step: str) -> Iterator[None]:
+    """Turn a problem with files inside into one sentence."""
+    try:
+        yield
+    except OSError as problem:
+        name = Path(os.fsdecode(problem.filename)).name if problem.filename else "a file"
+        raise FileProblem(
+            f"{step} stopped at {name}: {problem.strerror or problem}. What was complete is kept. Make room, or "
+            "choose a folder that you may write into, and run this cell again."
+        ) from None
 
 
 class Secret:
@@ -275,8 +296,10 @@ UNSPLASH = "https://api.unsplash.com"
 UNSPLASH_IMAGES = ("https://images.unsplash.com", "https://plus.unsplash.com")  # plus: premium photos
 PER_PAGE = 30  # the most that one request returns (Unsplash API documentation, "Get a random photo")
 TRIES = 4  # how often a request is sent before it counts as failed
-TIMEOUT = (10, 20)  # seconds to connect, and between two pieces of an answer
+BAD_BODY_TRIES = 2  # how often an answer that is not what was asked for may come
+TIMEOUT = (5, 20)  # seconds to connect, and between two pieces of an answer
 DEADLINE = 60  # seconds for one whole answer, however slowly it drips
+LARGEST = 200_000_000  # bytes of one answer; no photo is as large
 RETRIED = (429, 500, 502, 503, 504)  # statuses that may go away by themselves
 
 
@@ -343,45 +366,36 @@ class Source:
         Raises:
             KeyRejected, QuotaReached, SourceError: the text says what to do.
         """
-        headers = {
-            "Authorization": f"Client-ID {self.key.reveal()}",
-            "Accept-Version": "v1",
-            "Accept-Encoding": "gzip",  # unlike images, JSON shrinks
-        }
-        trouble = ""
+        trouble, bad = "", 0
+        if parameters:
+            path += f"?{urlencode(parameters)}"
         for attempt in range(TRIES):
+            retry_after = None
             try:
-                with _session(self.api).get(
-                    self.api + path,
-                    params=parameters,
-                    headers=headers,
-                    timeout=TIMEOUT,
-                    allow_redirects=False,
-                    stream=True,
-                ) as answer:
-                    body = _read_body(answer, time.perf_counter() + DEADLINE)
-            except requests.RequestException as problem:
-                trouble = _plain(problem)
+                status, headers, body, _ = _fetch(self.api + path, self.key)
+            except NoAnswer as problem:
+                trouble = str(problem)
             else:
-                self.remaining = _to_int(answer.headers.get("X-Ratelimit-Remaining"), self.remaining)
-                if answer.status_code == 200:
+                self.remaining = _to_int(headers.get("X-Ratelimit-Remaining"), self.remaining)
+                if status == 200:
                     try:
                         return json.loads(body)
                     except (ValueError, RecursionError):
-                        trouble = "the answer is not JSON (a log-in page of the Wi-Fi?)"
-                elif answer.status_code == 401:
+                        trouble, bad = "the answer is not JSON (a log-in page of the Wi-Fi?)", bad + 1
+                elif status == 401:
                     raise KeyRejected(
                         f"{self.name} refused the access key {self.key}. Copy the Access Key (not the Secret key) "
                         "of your application into config.ini, or leave it empty to use the practice server."
                     )
-                elif answer.status_code == 429 or (answer.status_code == 403 and b"rate limit" in body.lower()):
+                elif status == 429 or (status == 403 and b"rate limit" in body.lower()):
                     raise QuotaReached(f"The hourly quota of {self.name} is used up.")
-                elif answer.status_code in RETRIED:
-                    trouble = f"it answered with status {answer.status_code}"
+                elif status in RETRIED:
+                    trouble, retry_after = f"it answered with status {status}", headers.get("Retry-After")
                 else:
-                    raise SourceError(f"{self.name} answered {path} with status {answer.status_code}.")
-            if attempt + 1 < TRIES:
-                _back_off(attempt)
+                    raise SourceError(f"{self.name} answered {path.split('?')[0]} with status {status}.")
+            if bad == BAD_BODY_TRIES or attempt + 1 == TRIES:
+                break
+            _back_off(attempt, retry_after)
         raise SourceError(f"{self.name} can't be used now: {trouble}. Check the network and run this cell again.")
 
     def photos(self, records: Sequence[dict], quality: str = "regular") -> list[Photo]:
@@ -414,8 +428,10 @@ class Source:
 def connect(settings: Settings) -> Source:
     """Open the source that the settings ask for: Unsplash with an access key, else the practice server.
 
-    The practice server's photographs are drawn first if they are not on disk yet.
+    The practice server's photographs are drawn first if they are not on disk yet. What an earlier run left behind when
+    it was killed is deleted.
     """
+    _delete_leftovers()
     if settings.access_key:
         return Source("Unsplash", "unsplash", UNSPLASH, UNSPLASH_IMAGES, settings.access_key)
     import practice
@@ -445,6 +461,18 @@ def connect(settings: Settings) -> Source:
     return Source("the practice server", slug, server.api, [server.images], Secret(server.key), server)
 
 
+def _delete_leftovers() -> None:
+    """Delete temporary files and folders of timed runs whose process is gone."""
+    import psutil  # comes with Jupyter
+
+    folders = (Path(), Path("images"), Path("thumbnails"), CACHE / "metadata", CACHE / "runs")
+    for path in itertools.chain.from_iterable(folder.glob("*") for folder in folders):
+        owner = re.search(r"\.(\d+)-\d+\.part$", path.name) or re.fullmatch(r"runs/(\d+)", "/".join(path.parts[-2:]))
+        if owner and not psutil.pid_exists(int(owner[1])):
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def collect_photos(
     source: Source, count: int, wait: bool = False, cache: Path | None = None, hour: float = 3600
 ) -> list[dict]:
@@ -462,11 +490,13 @@ def collect_photos(
 
     Raises:
         QuotaReached: the text says how many records are there and when to go on.
-        KeyRejected, SourceError: as in Source.get. What was collected is kept in any case.
+        KeyRejected, SourceError: as in Source.get.
+        FileProblem: the records can't be kept. What was collected is kept in any case.
     """
     path = (cache or CACHE / "metadata") / f"{source.slug}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    records = _read_pages(path, source.slug)
+    with _on_disk("Collecting metadata"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        records = _read_pages(path, source.slug)
     if len(records) >= count:
         print(f"The metadata of {count:,} photos are on disk already: no request was needed.")
         return list(records.values())[:count]
@@ -486,7 +516,7 @@ def collect_photos(
                 continue
             if not isinstance(page, list) or not all(isinstance(record, dict) for record in page):
                 raise SourceError(f"{source.name} sent something else than a list of photos. Run this cell again.")
-            with open(path, "a", encoding="utf-8") as file:
+            with _on_disk("Collecting metadata"), open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"source": source.slug, "photos": page}) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -615,56 +645,196 @@ def _to_int(text: str | None, default: int | None) -> int | None:
     return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else default
 
 
-_sessions: dict[tuple[int, str], requests.Session] = {}
-_sessions_lock = threading.Lock()
+# --- HTTP: one exchange with a server, for the API and for images ----------------------------------------------
 
 
-def _session(address: str) -> requests.Session:
-    """The session for this address's host, shared by all threads of a process so that connections are kept.
+class NoAnswer(Exception):
+    """An exchange failed in a way that may pass; the text says how, in plain words."""
 
-    Keyed by process: a forked worker must not write on the connections of its parent. Proxies and certificates
-    of the environment are looked up here, once, because requests would do it again for each photo.
+
+def _fetch(address: str, key: Secret | None = None) -> tuple[int, Mapping[str, str], bytes, float]:
+    """One HTTP exchange: GET this address. Redirects are not followed, nothing is tried again.
+
+    Args:
+        key: an access key to send along, in a header.
+
+    Returns:
+        Status, headers, whole body, and the seconds until the answer began.
+
+    Raises:
+        NoAnswer: trouble that may pass, or the DEADLINE is over.
+        ValueError: the address makes no sense.
+    """
+    import requests
+
+    host = _host(address)
+    request = copy.copy(host.request)
+    request.prepare_url(address, None)
+    if key:
+        request.headers = host.request.headers.copy()
+        _add_key(request.headers, key)
+    sent, trouble = time.perf_counter(), None
+    try:
+        with host.adapter.send(
+            request, stream=True, timeout=TIMEOUT, verify=host.verify, proxies=host.proxies
+        ) as answer:
+            waited, headers = time.perf_counter() - sent, answer.headers
+            if (_to_int(headers.get("Content-Length"), None) or 0) > LARGEST:
+                raise NoAnswer("the answer is larger than any photo")
+            # At once, not in pieces: every piece costs a turn with the GIL.
+            body = answer.raw.read(LARGEST if "Content-Length" not in headers else None, decode_content=True)
+        if time.perf_counter() - sent <= DEADLINE:  # cut off then, which can look like the end of the answer
+            return answer.status_code, headers, body, waited
+    except (OSError, requests.packages.urllib3.exceptions.HTTPError) as problem:  # a RequestException is an OSError
+        trouble = _plain(problem)
+    except KeyboardInterrupt:
+        pass
+    else:
+        trouble = "no answer in time"
+    # Raised out here, without the exception before: its frames and its request hold the key.
+    if trouble is None:
+        raise KeyboardInterrupt
+    raise NoAnswer("no answer in time" if time.perf_counter() - sent > DEADLINE else trouble)
+
+
+def _add_key(headers: MutableMapping[str, str], key: Secret) -> None:
+    headers["Authorization"] = f"Client-ID {key.reveal()}"
+    headers["Accept-Version"] = "v1"
+    headers["Accept-Encoding"] = "gzip"  # unlike images, JSON shrinks
+
+
+@dataclass(frozen=True)
+class _Host:
+    """What all exchanges with a host share: connections, and a request that only lacks its address."""
+
+    adapter: object = field(repr=False)  # requests.adapters.HTTPAdapter
+    request: object = field(repr=False)  # requests.PreparedRequest
+    proxies: dict
+    verify: bool | str
+
+
+_hosts: dict[tuple[int, str], _Host] = {}
+_lock = threading.RLock()  # may be taken again by the handler of an interrupt
+
+
+def _host(address: str) -> _Host:
+    """Connections for this address's host, shared by all threads of a process and kept between two requests.
+
+    Keyed by process: a forked worker must not write on the connections of its parent. Proxies and certificates of
+    the environment are looked up here, once, because a requests.Session would do it again for each photo. The
+    request is prepared once as well: that and the adapter's own `send` save a third of the CPU time of a download
+    (benchmarks/results.md).
     """
     parts = urlsplit(address)
-    host = f"{parts.scheme}://{parts.netloc}"
-    key = os.getpid(), host
-    if key not in _sessions:
-        with _sessions_lock:
-            if key not in _sessions:
+    name = f"{parts.scheme}://{parts.netloc}"
+    key = os.getpid(), name
+    if key not in _hosts:
+        import requests
+
+        with _lock:
+            if key not in _hosts:
                 session = requests.Session()
-                found = session.merge_environment_settings(host, {}, None, None, None)
-                session.trust_env = False
-                session.get_redirect_target = lambda answer: None  # parsed even if not followed, which may raise
+                found = session.merge_environment_settings(name, {}, None, None, None)
                 local = parts.hostname in ("127.0.0.1", "localhost")  # a practice server is behind no proxy
-                session.proxies, session.verify = {} if local else found["proxies"], found["verify"]
-                session.headers["Accept-Encoding"] = "identity"  # bodies are read as they come
-                session.mount(host, requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=256))
-                _sessions[key] = session
-    return _sessions[key]
+                session.trust_env = False  # no password of a .netrc file goes to a host
+                session.headers["Accept-Encoding"] = "identity"  # images don't shrink
+                request = session.prepare_request(requests.Request("GET", name))
+                _hosts[key] = _Host(_adapter(), request, {} if local else dict(found["proxies"]), found["verify"])
+    return _hosts[key]
+
+
+def _adapter():
+    """requests' HTTPAdapter, with connections that _hang_up can end."""
+    from requests.adapters import HTTPAdapter
+
+    def watched(manager):
+        manager.pool_classes_by_scheme = {
+            scheme: type("Pool", (pool,), {"ConnectionCls": type("Connection", (_Watched, pool.ConnectionCls), {})})
+            for scheme, pool in manager.pool_classes_by_scheme.items()
+        }
+        return manager
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *arguments: object, **options: object) -> None:
+            super().init_poolmanager(*arguments, **options)
+            watched(self.poolmanager)
+
+        def proxy_manager_for(self, proxy: str, **options: object):
+            known = proxy in self.proxy_manager
+            manager = super().proxy_manager_for(proxy, **options)
+            return manager if known else watched(manager)
+
+    threading.Thread(target=_watch, daemon=True).start()
+    return Adapter(pool_connections=1, pool_maxsize=256)
+
+
+class _Watched:
+    """A connection of urllib3 that knows since when it has been in use."""
+
+    since = float("inf")  # seconds on time.monotonic
+
+    def connect(self) -> None:
+        super().connect()
+        with _lock:
+            _connections.add(self)
+
+    def request(self, *arguments: object, **options: object) -> None:
+        self.since = time.monotonic()
+        super().request(*arguments, **options)
+
+
+_connections: weakref.WeakSet[_Watched] = weakref.WeakSet()
+
+
+def _hang_up(older_than: float = 0) -> None:
+    """Shut down the connections whose exchange began so many seconds ago; whoever waits on one gets an error at once.
+
+    Connections that nobody uses may be among them: urllib3 opens new ones in their place.
+    """
+    with _lock:
+        for connection in list(_connections):
+            if time.monotonic() - connection.since >= older_than and connection.sock:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+
+def _watch() -> None:
+    """End what takes longer than the DEADLINE: time-outs alone let an answer drip for ever."""
+    while True:
+        time.sleep(0.5)
+        _hang_up(DEADLINE)
+
+
+_stop = threading.Event()  # set by an interrupt, until the next timed run
 
 
 def _back_off(attempt: int, retry_after: str | None = None) -> None:
     """Wait before the next try: twice as long each time, with jitter; `Retry-After` up to 10 s is obeyed."""
-    seconds = 0.25 * 2**attempt * random.uniform(0.5, 1.5)
-    time.sleep(max(seconds, min(10, _to_int(retry_after, 0) or 0)))
+    from urllib3.exceptions import InvalidHeader
+    from urllib3.util import Retry
+
+    asked = 0.0
+    with contextlib.suppress(InvalidHeader, ValueError, OverflowError):
+        asked = min(10, Retry().parse_retry_after(retry_after or "0"))  # seconds, or a date
+    _stop.wait(max(0.25 * 2**attempt * random.uniform(0.5, 1.5), asked))
 
 
 def _plain(problem: Exception) -> str:
     """A network or file problem in a few plain words, without addresses."""
-    text = str(problem)
-    if isinstance(problem, requests.exceptions.SSLError):
-        return "the certificate could not be checked (is there a proxy?)"
-    if isinstance(problem, requests.Timeout) or "timed out" in text:
-        return "no answer in time"
-    if isinstance(problem, (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
-        if any(word in text for word in ("NameResolution", "getaddrinfo", "Name or service")):
-            return "the host's name was not found (no network?)"
-        if "refused" in text:
-            return "the connection was refused"
-        return "the connection broke off"
-    if isinstance(problem, OSError) and problem.strerror:
+    text = f"{type(problem).__name__} {problem}"
+    if isinstance(problem, OSError) and problem.strerror and not isinstance(problem, ConnectionError):
         return problem.strerror
-    return f"{type(problem).__name__}: {text}"[:200]
+    if "SSL" in text:
+        return "the certificate could not be checked (is there a proxy?)"
+    if "Timeout" in text or "timed out" in text:
+        return "no answer in time"
+    if any(word in text for word in ("NameResolution", "getaddrinfo", "Name or service")):
+        return "the host's name was not found (no network?)"
+    if "refused" in text:
+        return "the connection was refused"
+    if any(word in text for word in ("Connection", "Chunked", "IncompleteRead", "Protocol")):
+        return "the connection broke off"
+    return text[:200]
 
 
 # --- One item: the same two functions for a loop, threads, processes and clusters ------------------------------
@@ -710,8 +880,9 @@ class Outcome:
 def download_photo(photo: Photo, folder: Path | str) -> Outcome:
     """Download one photo into `folder` as `<id>.jpg`. The file appears only when it is complete.
 
-    A photo that is there already is skipped. Trouble that may pass (time-outs, status 5xx, a body cut off) is
-    tried again, at most TRIES times in all; after that the Outcome says what was wrong. Nothing expected raises.
+    A photo that is there already is skipped. Trouble that may pass (time-outs, status 5xx, a connection that breaks) is
+    tried again, at most TRIES times in all, an answer that is not a whole JPEG at most BAD_BODY_TRIES times. After that
+    the Outcome says what was wrong. Nothing expected raises.
     """
     return _recorded(photo.id, folder, functools.partial(_download, photo, folder))
 
@@ -722,38 +893,45 @@ def _download(photo: Photo, folder: Path | str) -> dict:
     target = os.path.join(folder, f"{photo.id}.jpg")
     if os.path.exists(target):
         return {"status": Status.SKIPPED, "path": target, "bytes": os.path.getsize(target)}
-    trouble, waited = "", 0.0
+    doubtful, bad, waited = b"", 0, 0.0
     for attempt in range(TRIES):
-        sent, retry_after = time.perf_counter(), None
+        retry_after = None
         try:
-            with _session(photo.url).get(photo.url, stream=True, timeout=TIMEOUT, allow_redirects=False) as answer:
-                waited = time.perf_counter() - sent
-                if answer.status_code == 200:
-                    body = _read_body(answer, sent + DEADLINE)
-                    trouble = _not_a_jpeg(body)
-                    if not trouble:
-                        _write(target, body)
-                        return {
-                            "status": Status.DONE,
-                            "path": target,
-                            "bytes": len(body),
-                            "waited": waited,
-                            "tries": attempt + 1,
-                        }
-                else:
-                    trouble = f"status {answer.status_code}"
-                    retry_after = answer.headers.get("Retry-After")
-                    if answer.status_code not in RETRIED:
-                        break
-        except requests.RequestException as problem:
-            trouble = _plain(problem)
-        except ValueError:  # an address, or that of a redirect, which can't be parsed
-            return {"status": Status.FAILED, "error": "the address makes no sense", "tries": attempt + 1}
+            status, headers, body, waited = _fetch(photo.url)
+            if status != 200:
+                trouble, retry_after = f"status {status}", headers.get("Retry-After")
+                if status not in RETRIED:
+                    break
+            else:
+                trouble = _not_a_jpeg(body)
+                if not trouble and ZEROS in body and body != doubtful:
+                    trouble, doubtful = "the JPEG holds a run of zeros", body
+                if not trouble:
+                    _write(target, body)
+                    done = {"status": Status.DONE, "path": target, "bytes": len(body)}
+                    return done | {"waited": waited, "tries": attempt + 1}
+                bad += 1
+        except NoAnswer as problem:
+            trouble = str(problem)
+        except ValueError:
+            trouble = "the address makes no sense"
+            break
         except OSError as problem:  # the disk: trying again would not help
-            return {"status": Status.FAILED, "error": _plain(problem), "tries": attempt + 1}
-        if attempt + 1 < TRIES:
-            _back_off(attempt, retry_after)
+            trouble = _plain(problem)
+            break
+        if bad == BAD_BODY_TRIES or attempt + 1 == TRIES:
+            break
+        _back_off(attempt, retry_after)
+        if _stop.is_set():
+            trouble = INTERRUPTED
+            break
     return {"status": Status.FAILED, "error": trouble, "tries": attempt + 1, "waited": waited}
+
+
+# Damage is often a block of zeros. In a JPEG a long run of them is rare, but possible in a large area of one colour. So
+# such a photo is asked for once more, and taken if the same bytes come again.
+ZEROS = bytes(32)
+INTERRUPTED = "interrupted"
 
 
 def save_photo(photo: Photo, folder: Path | str, body: bytes, started: float) -> Outcome:
@@ -771,23 +949,6 @@ def save_photo(photo: Photo, folder: Path | str, body: bytes, started: float) ->
         return {"status": Status.DONE, "path": target, "bytes": len(body)}
 
     return _recorded(photo.id, folder, work, started)
-
-
-def _read_body(answer: requests.Response, deadline: float) -> bytes:
-    """The whole body, or an exception: requests.Timeout after the deadline, ConnectionError if it is cut off."""
-    pieces = []
-    try:
-        while piece := answer.raw.read1(1 << 20, decode_content=True):
-            pieces.append(piece)
-            if time.perf_counter() > deadline:
-                raise requests.Timeout("timed out")
-    except requests.packages.urllib3.exceptions.HTTPError as problem:
-        raise requests.ConnectionError(problem) from None
-    body = b"".join(pieces)
-    announced = _to_int(answer.headers.get("Content-Length"), None)
-    if announced not in (None, len(body)) and "Content-Encoding" not in answer.headers:
-        raise requests.ConnectionError("body cut off")
-    return body
 
 
 def _not_a_jpeg(body: bytes) -> str:
@@ -862,9 +1023,9 @@ def make_thumbnail(path: Path | str, folder: Path | str, size: int = 200) -> Out
 
 def _thumbnail(path: str, folder: Path | str, size: int) -> dict:
     target = os.path.join(folder, os.path.splitext(os.path.basename(path))[0] + ".jpg")
-    if os.path.realpath(target) == os.path.realpath(path):
-        return {"status": Status.FAILED, "error": "the thumbnail would overwrite its original"}
     if os.path.exists(target):
+        if os.path.samefile(target, path):
+            return {"status": Status.FAILED, "error": "the thumbnail would overwrite its original"}
         return {"status": Status.SKIPPED, "path": target, "bytes": os.path.getsize(target)}
     try:
         with Image.open(path) as image:
@@ -883,8 +1044,12 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
     """The image as RGB in sRGB, upright, its longer side at most `size` pixels."""
     scale = min(1, size / max(image.size))
     fitted = tuple(max(1, round(side * scale)) for side in image.size)
-    # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size. Half as large again as needed keeps the sharpness.
-    image.draft(None, tuple(round(side * 1.5) for side in fitted))
+    # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which is faster but softer. The decoder may go down to 1.3
+    # times the thumbnail. From twice the thumbnail on, enough is left for BICUBIC; below, only the slower LANCZOS keeps
+    # as much sharpness (benchmarks/results.md).
+    drafted = image.draft(None, tuple(round(side * 1.3) for side in fitted))
+    box = drafted[1] if drafted else (0, 0, *image.size)  # in pixels and fractions of the scaled image
+    bicubic = max(box) >= 2 * max(fitted)
     orientation = image.getexif().get(0x0112, 1) if "exif" in image.info else 1
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
@@ -893,7 +1058,7 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
         image = image.convert("RGBA")
     if image.mode not in ("L", "RGB", "RGBA", "CMYK"):
         image = image.convert("RGB")
-    image = image.resize(fitted, Image.Resampling.BICUBIC)
+    image = image.resize(fitted, Image.Resampling.BICUBIC if bicubic else Image.Resampling.LANCZOS, box)
     if profile:
         image = _to_srgb(image, profile)
     if image.mode == "RGBA":
@@ -1101,6 +1266,8 @@ def pipeline(
 
 JOURNAL = ".outcomes"  # folder inside of a timed run's folder: one file for each worker
 MEETING = "meeting"  # folder inside of the journal's, see _meet
+STOP = "stop"  # file inside of the journal's folder, see _stopping
+LOST = "lost-"  # begins the name of an empty file there: a worker could not note an Outcome, for this reason (errno)
 JOURNAL_VARIABLE = "ASSIGNMENT_JOURNAL"  # the same for work that goes to another folder by mistake
 
 
@@ -1114,19 +1281,37 @@ def _recorded(item: str, folder: Path | str, work: Callable[[], dict], began: fl
     """
     worker = _worker()
     started, cpu = _clock(), time.thread_time()
-    meeting = os.path.join(folder, JOURNAL, MEETING)
-    if os.path.exists(meeting):
-        _meet(meeting, worker)
+    journal = os.path.join(folder, JOURNAL)  # outside of a timed run there is none
+    if not os.path.exists(journal):
+        journal = os.environ.get(JOURNAL_VARIABLE, "")
+    if journal:
+        if os.path.exists(os.path.join(journal, STOP)):
+            return Outcome(item, Status.FAILED, worker=worker, tries=0, error=INTERRUPTED)
+        if os.path.exists(meeting := os.path.join(journal, MEETING)):
+            _meet(meeting, worker)
     result = work()
     outcome = Outcome(
         item, started=began or started, finished=_clock(), cpu=time.thread_time() - cpu, worker=worker, **result
     )
-    line = json.dumps(asdict(outcome)) + "\n"
-    for journal in filter(None, (os.path.join(folder, JOURNAL), os.environ.get(JOURNAL_VARIABLE))):
-        with contextlib.suppress(OSError), open(os.path.join(journal, worker), "a", encoding="utf-8") as file:
-            file.write(line)  # outside of a timed run neither folder exists
-            break
+    if journal and outcome.error != INTERRUPTED:
+        _note(outcome, os.path.join(journal, worker))
     return outcome
+
+
+def _note(outcome: Outcome, path: str) -> None:
+    """Append the Outcome to a worker's file of the journal."""
+    try:
+        # One call of the system for the whole line: a kill leaves no part of it.
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(file, (json.dumps(vars(outcome)) + "\n").encode())
+        finally:
+            os.close(file)
+    except FileNotFoundError:
+        pass  # the run is over, and its folder deleted
+    except OSError as problem:
+        with contextlib.suppress(OSError):
+            Path(os.path.dirname(path), f"{LOST}{problem.errno}").touch()
 
 
 def _meet(meeting: str, worker: str) -> None:
@@ -1164,6 +1349,7 @@ class Run:
         caller: process id and thread id of the notebook itself.
         outcomes: what the workers noted, in the order in which they finished.
         files: SHA-256 of every file in the run's folder, by name.
+        damaged: ids of photos that arrived broken inside, see _replace_damaged.
     """
 
     task: str
@@ -1174,6 +1360,7 @@ class Run:
     outcomes: tuple[Outcome, ...] = field(repr=False)
     files: dict[str, str] = field(repr=False)
     folder: Path = field(repr=False)
+    damaged: tuple[str, ...] = ()
 
     @property
     def workers(self) -> int:
@@ -1255,6 +1442,7 @@ class Run:
             "CPU time (s)": round(self.cpu, 2),
             "in work at once": round(self.overlap, 2),
             "peak": self.peak,
+            "retries": sum(outcome.tries - 1 for outcome in self.outcomes if outcome.tries),
         }
 
     def discard(self) -> None:
@@ -1266,20 +1454,20 @@ def timed_run(function: Callable, items: Sequence[Photo | Path], *arguments: obj
     """Call `function(items, folder, *arguments)` with an empty folder, and measure it.
 
     The name of the function begins with the stage: download_serial, resize_parallel, ...
+
+    Raises:
+        FileProblem: the run's folder can't be written.
+        KeyboardInterrupt: after an interrupt; all workers have stopped, and one line says what was done until then.
     """
     task, _, _ = function.__name__.partition("_")
-    folder = _empty(CACHE / "runs" / function.__name__)
+    with _on_disk("The run"):
+        folder = _empty(f"{function.__name__}")
     names = tuple(item.id if isinstance(item, Photo) else os.fspath(item) for item in items)
-    os.environ[JOURNAL_VARIABLE] = str((folder / JOURNAL).absolute())
-    here, own = (Path.cwd(), list(items))  # a function may empty its list or change the directory: not the notebook's
-    try:
-        started = _clock()
-        function(own, folder, *arguments)
-        wall = _clock() - started
-    finally:
-        os.environ.pop(JOURNAL_VARIABLE, None)
-        os.chdir(here)
-    return Run(task, names, wall, started, _worker(), _read_journal(folder), _digests(folder), folder)
+    own = list(items)  # a function may empty its list
+    started, wall = _timed(function, task, [folder], own, folder, *arguments)
+    with _on_disk("The run"):
+        run = Run(task, names, wall, started, _worker(), _read_journal(folder), _digests(folder), folder)
+        return _replace_damaged(run, items) if task == "download" else run
 
 
 def timed_pipeline(function: Callable, photos: Sequence[Photo], *arguments: object) -> tuple[Run, Run]:
@@ -1287,25 +1475,110 @@ def timed_pipeline(function: Callable, photos: Sequence[Photo], *arguments: obje
 
     Returns:
         What happened in the download, and in the resize. The wall time of both is that of the whole.
+
+    Raises:
+        As timed_run does.
     """
-    stages = {task: _empty(CACHE / "runs" / f"{function.__name__}_{task}") for task in ("download", "resize")}
-    started = _clock()
-    function(list(photos), *stages.values(), *arguments)
-    wall = _clock() - started
+    with _on_disk("The run"):
+        stages = {task: _empty(f"{function.__name__}_{task}") for task in ("download", "resize")}
+    folders = list(stages.values())
+    started, wall = _timed(function, "pipeline", folders, list(photos), *folders, *arguments)
     ids = tuple(photo.id for photo in photos)
     items = {"download": ids, "resize": tuple(os.path.join(stages["download"], f"{name}.jpg") for name in ids)}
-    runs = [
-        Run(task, items[task], wall, started, _worker(), _read_journal(folder), _digests(folder), folder)
-        for task, folder in stages.items()
-    ]
+    with _on_disk("The run"):
+        runs = [
+            Run(task, items[task], wall, started, _worker(), _read_journal(folder), _digests(folder), folder)
+            for task, folder in stages.items()
+        ]
     return runs[0], runs[1]
 
 
-def _empty(folder: Path) -> Path:
-    """An empty folder for a timed run, with the journal in it."""
-    shutil.rmtree(folder, ignore_errors=True)
+def _timed(function: Callable, task: str, folders: Sequence[Path], *arguments: object) -> tuple[float, float]:
+    """Call the function with the clock on. Returns when it began (seconds on time.perf_counter) and its wall time."""
+    journals = [folder / JOURNAL for folder in folders]
+    if len(journals) == 1:
+        os.environ[JOURNAL_VARIABLE] = str(journals[0].absolute())
+    here = Path.cwd()  # a function may change the directory: not the notebook's
+    started = _clock()
+    try:
+        with _stopping([journal.absolute() for journal in journals]):
+            function(*arguments)
+        return started, _clock() - started
+    except KeyboardInterrupt:
+        seconds = _clock() - started
+        os.chdir(here)
+        done = sum(o.status is Status.DONE for folder in folders for o in _read_journal(folder))
+        print(
+            f"Interrupted: {task}, {done:,} photos were done in {seconds:.1f} s. A timed run begins with an empty "
+            "folder: run this cell again."
+        )
+        raise
+    finally:
+        os.environ.pop(JOURNAL_VARIABLE, None)
+        os.chdir(here)
+
+
+@contextlib.contextmanager
+def _stopping(journals: Sequence[Path]) -> Iterator[None]:
+    """At an interrupt (Ctrl-C, or the notebook's stop button), tell all workers to stop.
+
+    Otherwise the end of an executor's `with` block would wait until the whole queue is done. Workers look for the file
+    STOP before each item, in whatever process they are; connections are shut down, and pauses end.
+    """
+    _stop.clear()
+    if threading.current_thread() is not threading.main_thread():  # only there a signal can be handled
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: object) -> None:
+        _stop.set()
+        for journal in journals:
+            with contextlib.suppress(OSError):
+                (journal / STOP).touch()
+        _hang_up()
+        (before if callable(before) else signal.default_int_handler)(number, frame)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _empty(name: str) -> Path:
+    """An empty folder for a timed run, with the journal in it; another notebook in the same folder has its own."""
+    folder = CACHE / "runs" / str(os.getpid()) / name
+    if folder.exists():
+        shutil.rmtree(folder)
     (folder / JOURNAL).mkdir(parents=True)
     return folder
+
+
+def _replace_damaged(run: Run, photos: Sequence[Photo]) -> Run:
+    """Decode every photo of a download once, and fetch those that are broken inside again; after the clock has stopped.
+
+    Decoding takes longer than receiving, so it is no part of a download. A run with such photos does not count, but
+    its photos can be kept. One that is still broken then is left out.
+    """
+    unknown = [name for name, digest in run.files.items() if digest not in _sound]
+    with ThreadPoolExecutor(usable_cpus()) as executor:
+        whole = executor.map(lambda name: _is_sound((run.folder / name).read_bytes()), unknown)
+        sound = dict(zip(unknown, whole, strict=True))
+    _sound.update(run.files[name] for name in sound if sound[name])
+    damaged = tuple(name.removesuffix(".jpg") for name in sound if not sound[name])
+    if not damaged:
+        return run
+    for photo in photos:
+        if photo.id in damaged:
+            path = run.folder / f"{photo.id}.jpg"
+            path.unlink()
+            if _download(photo, run.folder)["status"] is Status.DONE and not _is_sound(path.read_bytes()):
+                path.unlink()
+    return replace(run, files=_digests(run.folder), damaged=damaged)
+
+
+_sound: set[str] = set()  # SHA-256 of photos that were decoded whole
 
 
 def _worker() -> str:
@@ -1313,8 +1586,16 @@ def _worker() -> str:
 
 
 def _read_journal(folder: Path) -> tuple[Outcome, ...]:
+    """What the workers noted, in the order in which they finished.
+
+    Raises:
+        FileProblem: one of them could not note it.
+    """
     outcomes = []
     for path in (path for path in (folder / JOURNAL).iterdir() if path.is_file()):
+        if path.name.startswith(LOST):
+            reason = os.strerror(int(path.name.removeprefix(LOST)))
+            raise FileProblem(f"The records of this run could not be written: {reason}. Make room, and run it again.")
         for line in path.read_text(encoding="utf-8").splitlines():
             values = json.loads(line)
             outcomes.append(Outcome(**values | {"status": Status(values["status"])}))
@@ -1351,6 +1632,13 @@ def problems(run: Run) -> list[str]:
         found.append(f"{len(strayed):,} files were written to another folder than the one that was given")
     if skipped:
         found.append(f"{len(skipped):,} items were skipped because their file was there already")
+    if run.damaged:
+        lost = sum(f"{name}.jpg" not in run.files for name in run.damaged)
+        again = f"{lost:,} of them are broken again and left out" if lost else "they are whole now"
+        found.append(
+            f"{len(run.damaged):,} photos arrived broken inside, and were fetched again after the clock had stopped; "
+            f"{again}"
+        )
     if not found and len(run.files) != len(run.items):
         found.append(f"{len(run.files):,} files stand in the folder, not {len(run.items):,}")
     return found
@@ -1410,14 +1698,29 @@ def keep(run: Run, folder: Path | str) -> list[Path]:
     """Move the files of a run to their place, for example `images/`; returns their paths, sorted by name.
 
     Other files in the folder stay; a file of the same name is replaced.
+
+    Raises:
+        FileProblem: a file can't be moved; those before it are in their place, the others still in the run's folder.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in run.files:
-        if (run.folder / name).exists() or not (folder / name).exists():  # else moved before: a cell ran twice
-            os.replace(run.folder / name, folder / name)
+    with _on_disk("Keeping the files"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in run.files:
+            if (run.folder / name).exists() or not (folder / name).exists():  # else moved before: a cell ran twice
+                _move(run.folder / name, folder / name)
     run.discard()
     return [folder / name for name in run.files]
+
+
+def _move(path: Path, target: Path) -> None:
+    """Move a file, whole at any moment, to another disk as well."""
+    try:
+        os.replace(path, target)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        _write(target, path.read_bytes())
+        path.unlink()
 
 
 # --- Display: progress and charts -----------------------------------------------------------------------------

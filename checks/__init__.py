@@ -91,7 +91,7 @@ class Attempt:
         self.task, self.name = (task, f"{task}_parallel")  # a lambda or a decorated function has another name
         # A folder of its own: work that an attempt before left behind goes on in that one's folder and journal.
         number = next(_numbers)
-        self.folder = helpers.CACHE / "runs" / f"{self.name}-{number}"
+        self.folder = helpers.CACHE / "runs" / str(os.getpid()) / f"{self.name}-{number}"
         for old in self.folder.parent.glob(f"{self.name}-*"):
             if old.name != f"{self.name}-{number - 1}":
                 shutil.rmtree(old, ignore_errors=True)
