@@ -800,8 +800,7 @@ def _hang_up(older_than: float = 0) -> None:
 
 def _watch() -> None:
     """End what takes longer than the DEADLINE: time-outs alone let an answer drip for ever."""
-    while True:
-        time.sleep(0.5)
+    while not threading.Event().wait(0.5):
         _hang_up(DEADLINE)
 
 

@@ -100,16 +100,16 @@ def small_photo(photo: Photo) -> Photo:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds for which the client wanted to sleep between two tries; it does not."""
+    """Seconds for which the client wanted to wait between two tries; it does not."""
     seconds: list[float] = []
-    monkeypatch.setattr(helpers.time, "sleep", seconds.append)
+    monkeypatch.setattr(helpers._stop, "wait", seconds.append)
     return seconds
 
 
 @pytest.fixture
 def fresh_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     """No session has been opened yet, and none of this test stays."""
-    monkeypatch.setattr(helpers, "_sessions", {})
+    monkeypatch.setattr(helpers, "_hosts", {})
 
 
 def served(photo: Photo) -> bytes:
@@ -532,7 +532,7 @@ def test_threads_share_one_session_and_open_no_more_connections_than_there_are_t
 
     def work(number: int) -> None:
         start.wait(60)
-        sessions.append(helpers._session(f"{replies.url}/{number}"))
+        sessions.append(helpers._host(f"{replies.url}/{number}"))
         for n in range(8):
             assert download_photo(Photo(f"p{number}-{n}", f"{replies.url}/{n}"), folder).status is Status.DONE
 

@@ -90,7 +90,7 @@ def test_run_reports_who_did_what_and_counts(
     assert {outcome.status for outcome in run.outcomes} == {Status.DONE}
     assert sorted(outcome.item for outcome in run.outcomes) == sorted(run.items)
     assert [outcome.finished for outcome in run.outcomes] == sorted(outcome.finished for outcome in run.outcomes)
-    assert run.folder == helpers.CACHE / "runs" / function.__name__
+    assert run.folder == helpers.CACHE / "runs" / str(os.getpid()) / function.__name__
     assert sorted(run.files) == sorted(image.name for image in images)
     assert run.files == baseline.files
     assert compare(baseline, run) == baseline.wall / run.wall
@@ -165,6 +165,7 @@ def test_figures_of_a_run() -> None:
         "CPU time (s)": 1.25,
         "in work at once": 1.4,
         "peak": 2,
+        "retries": 0,
     }
     assert run.sentence() == (
         "Download, 2 threads: 2 of 3 photos, 4.5 MB in 2.5 s (0.8 photos/s). "
