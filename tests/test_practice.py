@@ -432,7 +432,9 @@ def test_stats_know_when_the_hour_has_passed(start: Start) -> None:
     *(f"/photos?per_page={value}" for value in ("x", "0", "-1")),
     "/photos/random?orientation=round", "/search/photos", "/search/photos?query=", "/search/photos?query=a&page=x",
 ])  # fmt: skip
-def test_an_impossible_parameter_is_refused_in_json(server, target: str) -> None:
+def test_an_impossible_parameter_is_refused_in_json(server, target: str, record_property) -> None:
+    record_property("fault", "practice server: odd parameters and methods")
+    record_property("times", 1)
     answer = ask(server, target)
     assert answer.status_code in (400, 422)
     assert answer.headers["Content-Type"] == "application/json"
@@ -503,7 +505,9 @@ def test_width_and_quality_are_honoured(server, record: dict) -> None:
 
 
 @pytest.mark.parametrize("parameters", ["w=0", "w=-5", "w=x", "w=1e3", "w=", "q=0", "q=x", "fit=crop", "fm=png"])
-def test_an_impossible_image_is_refused(server, record: dict, parameters: str) -> None:
+def test_an_impossible_image_is_refused(server, record: dict, parameters: str, record_property) -> None:
+    record_property("fault", "practice server: odd parameters and methods")
+    record_property("times", 1)
     answer = fetch(f"{record['urls']['raw']}&w=50&{parameters}")
     if parameters == "w=":  # an empty one says nothing
         assert opened(answer.content).width == 50
@@ -550,7 +554,9 @@ def test_another_host_name_is_refused(server, base: str, image: tuple[str, bytes
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_other_methods_are_405(server, method: str, image: tuple[str, bytes]) -> None:
+def test_other_methods_are_405(server, method: str, image: tuple[str, bytes], record_property) -> None:
+    record_property("fault", "practice server: odd parameters and methods")
+    record_property("times", 2)
     before = counts(server)
     for answer in (ask(server, "/photos", method), fetch(server.images + image[0], method)):
         assert answer.status_code == 405
@@ -564,7 +570,9 @@ def test_other_methods_are_405(server, method: str, image: tuple[str, bytes]) ->
     "/photos/../practice/server.py", "/photos/%00", "/photos/%2e%2e", "/photos/random/..", "/" + "a" * 8000,
     "http://evil.example/photos", "/photo-1", "/photos%3Fpage=1", "/photos;page=1", "/;", "/%",
 ])  # fmt: skip
-def test_an_odd_path_is_404_and_never_a_file(server, target: str) -> None:
+def test_an_odd_path_is_404_and_never_a_file(server, target: str, record_property) -> None:
+    record_property("fault", "practice server: path traversal and odd paths")
+    record_property("times", 2)
     for base in (server.api, server.images):
         head, body = send(server, base, target.format(version=server.version))
         assert head.startswith(b"HTTP/1.1 404 ")
@@ -605,7 +613,9 @@ UNFINISHED = ("nothing", "half a line", "half a request", "a body that never com
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_bad_client_does_not_disturb_the_others(server, image: tuple[str, bytes], name: str) -> None:
+def test_a_bad_client_does_not_disturb_the_others(server, image: tuple[str, bytes], name: str, record_property) -> None:
+    record_property("fault", "practice server: huge headers, garbage, half requests")
+    record_property("times", 10)
     target, body = image
     for base in (server.api, server.images):
         with contextlib.ExitStack() as stack:
@@ -622,7 +632,9 @@ def test_a_bad_client_does_not_disturb_the_others(server, image: tuple[str, byte
     assert fetch(server.images + target).content == body
 
 
-def test_a_slow_client_is_served_while_others_are(server, image: tuple[str, bytes]) -> None:
+def test_a_slow_client_is_served_while_others_are(server, image: tuple[str, bytes], record_property) -> None:
+    record_property("fault", "practice server: slow client")
+    record_property("times", 1)
     target, body = image
     with connect(server.images) as slow:
         for byte in request_for(server, server.images, target + "&w=2000"):
@@ -634,6 +646,46 @@ def test_a_slow_client_is_served_while_others_are(server, image: tuple[str, byte
         head, _, answer = read_all(slow).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
     assert opened(answer).width == min(2000, 1575)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow a process fewer connections")
+def test_500_connections_at_once_are_all_served(server, image: tuple[str, bytes], record_property) -> None:
+    record_property("fault", "practice server: 500 connections at once")
+    record_property("times", 500)
+    target, body = image
+    request = request_for(server, server.images, target)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(server.images)) for _ in range(500)]
+        for client in clients:
+            client.sendall(request[:-10])
+        assert ask(server, "/photos").status_code == 200  # while all of them wait
+        for client in clients:
+            client.sendall(request[-10:])
+        for client in clients:
+            head, _, answer = read_all(client).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ") and answer == body
+
+
+def test_a_huge_picture_is_not_made_larger_than_the_photo(server, record: dict, record_property) -> None:
+    record_property("fault", "practice server: odd parameters and methods")
+    record_property("times", 4)
+    for width in (1_000_000, 999_999_999):
+        answer = fetch(f"{record['urls']['raw']}&w={width}&q=1")
+        assert opened(answer.content).width == record["width"]
+    for width in ("1000000000", "9" * 5000):
+        assert fetch(f"{record['urls']['raw']}&w={width}").status_code == 400
+
+
+@pytest.mark.parametrize("method", ["BREW", "TRACE", "CONNECT", "get", "G ET", "<script>", "X" * 5000])
+def test_an_odd_method_is_refused(server, image: tuple[str, bytes], method: str, record_property) -> None:
+    record_property("fault", "practice server: odd parameters and methods")
+    record_property("times", 2)
+    for base in (server.api, server.images):
+        with connect(base) as client:
+            client.sendall(request_for(server, base, image[0]).replace(b"GET", method.encode(), 1))
+            answer = read_all(client)
+        assert re.match(rb"HTTP/1.1 4\d\d |$", answer) and b"Traceback" not in answer
+    assert ask(server, "/photos").status_code == 200
 
 
 def test_it_listens_on_the_loopback_address_alone(server) -> None:
