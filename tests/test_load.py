@@ -1,0 +1,38 @@
+"""Many photos: the notebook's process takes hardly more memory than for few. benchmarks/load.py measures 25,000."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Host
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+FEW, MANY = 500, 3000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="two measurements of memory are compared on Unix only")
+def test_the_memory_of_the_parent_does_not_grow_with_the_photos(
+    host: Host, tmp_path: Path, record_property: Callable
+) -> None:
+    body = io.BytesIO()
+    Image.effect_noise((120, 120), 90).convert("RGB").save(body, "JPEG", quality=95)
+    assert (MANY - FEW) * len(body.getvalue()) > 20_000_000  # if the bodies were kept, it would show
+    host.reply = lambda: (200, "image/jpeg", body.getvalue())
+    most = {}
+    for count in (FEW, MANY):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        command = [sys.executable, str(ROOT / "benchmarks" / "load.py"), "--from", host.address, str(count)]
+        ended = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, timeout=120)
+        most[count] = json.loads(ended.stdout.splitlines()[-1])["MB after resize"]
+        assert len(list((folder / "thumbnails").iterdir())) == count
+    record_property("fault", f"{MANY:,} photos instead of {FEW}")
+    record_property("times", 1)
+    assert most[MANY] < 1.2 * most[FEW], most
