@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -35,14 +38,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
-def copy_project(folder: Path, **options: int | str) -> None:
-    """What the notebook needs to run, and the notebook, in this folder; config.ini with these options changed."""
+def copy_project(folder: Path, pictures: Path, **options: int | str) -> None:
+    """What the notebook needs to run, and the notebook, in this folder; config.ini with these options changed.
+
+    The practice photographs are drawn already, as they are in the second run of a notebook.
+    """
     for name in ("helpers.py", "config.ini.example", "requirements.txt", "assignment.ipynb"):
         shutil.copy(ROOT / name, folder)
     for name in ("practice", "checks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("images", "thumbnails"):
         (folder / name).mkdir()
+    shutil.copytree(pictures, folder / "cache" / "practice")
     settings = (ROOT / "config.ini.example").read_text(encoding="utf-8")
     for option, value in options.items():
         settings, replaced = re.subn(rf"(?m)^{option} = .*$", f"{option} = {value}", settings)
@@ -55,8 +62,15 @@ def copy_project(folder: Path, **options: int | str) -> None:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the drawn photographs, which all servers of the tests share."""
-    return tmp_path_factory.mktemp("practice")
+    """Folder of the drawn photographs, which all servers of the tests share; with xdist, those of all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    # One worker draws and the others wait: SQLite locks on any system, and a lock ends with the process that holds it.
+    with contextlib.closing(sqlite3.connect(folder / "practice.lock", timeout=300, isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        practice.start(folder / "practice", photos=PHOTOS).close()
+    return folder / "practice"
 
 
 @pytest.fixture(scope="session")

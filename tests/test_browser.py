@@ -29,6 +29,8 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+WINDOW = {"width": 1300, "height": 1000}  # pixels
+HIGH = WINDOW | {"height": 3000}  # for reading: scrolling takes time
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 
 
@@ -36,7 +38,7 @@ IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 def page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        page = chromium.new_page(viewport={"width": 1300, "height": 1000})
+        page = chromium.new_page(viewport=WINDOW)
         page.set_default_timeout(PATIENCE * 1000)
         yield page
         chromium.close()
@@ -52,10 +54,10 @@ def wait_for(what: str, condition: Callable[[], object], pause: float = 0.3) -> 
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
     """A copy of the project with few photos."""
     folder = tmp_path_factory.mktemp("project")
-    copy_project(folder, photos=PHOTOS, threads=8, processes=2, latency_ms=5, going_further="no")
+    copy_project(folder, pictures, photos=PHOTOS, threads=8, processes=2, latency_ms=5, going_further="no")
     return folder
 
 
@@ -100,13 +102,14 @@ def on_disk(path: Path) -> nbformat.NotebookNode | None:
         return None
 
 
-def counts(notebook: nbformat.NotebookNode | None) -> list[int | None]:
-    return [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] if notebook else []
+def counts(notebook: nbformat.NotebookNode) -> list[int | None]:
+    return [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def seen(page: Page) -> tuple[set[str], str]:
     """Ends of the sources of all pictures, and all text, while scrolling: cells out of sight may not be drawn."""
     pictures, texts, top = set(), [], -1
+    page.set_viewport_size(HIGH)
     scroller = page.locator(".jp-WindowedPanel-outer").first
     scroller.evaluate("element => element.scrollTop = 0")
     while (now := scroller.evaluate("element => element.scrollTop")) != top:
@@ -117,6 +120,7 @@ def seen(page: Page) -> tuple[set[str], str]:
         )
         texts.append(scroller.inner_text())
         scroller.evaluate("element => element.scrollTop += element.clientHeight * 0.8")
+    page.set_viewport_size(WINDOW)
     return pictures, "\n".join(texts)
 
 
@@ -136,13 +140,15 @@ def test_open_run_all_save_and_reload(path: str, page: Page, jupyter: str, folde
     page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
     page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
 
-    def finished() -> bool:
-        page.keyboard.press("Control+s")
-        found = counts(on_disk(folder / name))
-        return bool(found) and None not in found
+    def finished() -> nbformat.NotebookNode | None:
+        found = on_disk(folder / name)
+        if found and None not in counts(found):
+            return found
+        if connected(page, jupyter, name):  # its kernel is idle: at the end, or between two cells
+            page.keyboard.press("Control+s")
+        return None
 
-    wait_for("the last cell", finished, pause=1)
-    saved = nbformat.read(folder / name, as_version=4)
+    saved = wait_for("the last cell", finished, pause=1)
     outputs = [output for cell in saved.cells if cell.cell_type == "code" for output in cell.outputs]
     assert counts(saved) == list(range(1, len(counts(saved)) + 1))
     assert not [output for output in outputs if output.output_type == "error"]
@@ -158,6 +164,7 @@ def test_open_run_all_save_and_reload(path: str, page: Page, jupyter: str, folde
         assert re.search(rf"{line}\|\W+\| {PHOTOS}/{PHOTOS} ", text), text[-2000:]
     for workers in ("8 threads", "2 processes"):
         assert f"RIGHT: {PHOTOS} items, each done exactly once by {workers}" in text
+    assert "download RIGHT, resize RIGHT" in text  # the box at the top, which the last cells fill
 
 
 def test_the_report_passes_axe(page: Page, tmp_path: Path) -> None:

@@ -37,6 +37,21 @@ SHORT = {
     ),
 }  # fmt: skip
 
+# Appended to nbgrader_config.py, to save time: the photographs with which submissions are graded are drawn already.
+DRAWN = """
+import shutil
+
+
+def prepare_pictures(assignment, student, notebooks):
+    prepare_grading(assignment, student, notebooks)
+    for notebook in map(Path, notebooks):
+        graded = Path("autograded", notebook.parts[-3], assignment)
+        shutil.copytree({pictures!r}, graded / "cache" / "practice", dirs_exist_ok=True)
+
+
+c.Autograde.pre_convert_hook = prepare_pictures
+"""
+
 SERIAL_DOWNLOAD = """
 def download_parallel(photos, folder, workers):
     for photo in photos:
@@ -157,15 +172,15 @@ class Course:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def autograde(self, student: str) -> None:
-        self.nbgrader("autograde", "assignment", f"--student={student}")
-
     def nbgrader(self, *command: str, folder: Path | None = None) -> None:
         exchange = (f"--Exchange.root={self.folder / 'exchange'}", f"--Exchange.cache={self.folder / 'fetched'}")
         self.run("-m", "nbgrader", *command, "--log-level=ERROR", *exchange, folder=folder)
 
     def spend_first_day(self) -> None:
-        """A student fetches what was handed out, runs it untouched, without nbgrader, and submits it."""
+        """A student fetches what was handed out, runs it untouched, without nbgrader, and submits it.
+
+        The photographs are drawn during this run, and the optional last part is on, as it is by default.
+        """
         (self.folder / "exchange").mkdir()
         (self.folder / "exchange").chmod(0o777)
         self.nbgrader("release_assignment", "assignment")
@@ -174,7 +189,7 @@ class Course:
         shutil.copy(self.folder / "nbgrader_config.py", home)
         self.nbgrader("fetch_assignment", "assignment", folder=home)
         own = home / "assignment"
-        settings = f"[unsplash]\nphotos = {PHOTOS}\n[practice]\nlatency_ms = 5\n[notebook]\ngoing_further = no\n"
+        settings = f"[unsplash]\nphotos = {PHOTOS}\n[practice]\nlatency_ms = 5\n"
         (own / "config.ini").write_text(settings)
         without = self.folder / "without"
         without.mkdir()
@@ -187,7 +202,7 @@ class Course:
             file.truncate(150_000_000)  # together, 1,500 photos are beyond nbgrader's own limit of 100 MB
         self.nbgrader("submit", "assignment", "--student=untouched", folder=home)
         self.nbgrader("collect", "assignment")
-        self.autograde("untouched")
+        self.nbgrader("autograde", "assignment", "--student=untouched")
 
     def read_grades(self) -> None:
         from nbgrader.api import Gradebook
@@ -206,7 +221,7 @@ class Course:
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+def course(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Course:
     course = Course(tmp_path_factory.mktemp("teacher") / "course")
     names = ("helpers.py", "assignment.ipynb", "config.ini.example", "requirements.txt", "LICENSE", "README.md")
     course.folder.mkdir()
@@ -223,7 +238,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
         (course.folder / name).write_text(f"[unsplash]\naccess_key = {KEY}\n")
     settings, replaced = re.subn("photos = 60", f"photos = {PHOTOS}", (ROOT / "nbgrader_config.py").read_text())
     assert replaced == 1
-    (course.folder / "nbgrader_config.py").write_text(settings)
+    (course.folder / "nbgrader_config.py").write_text(settings + DRAWN.format(pictures=str(pictures)))
     course.run("teacher/release.py")
     return course
 
@@ -236,10 +251,11 @@ def graded(course: Course) -> Course:
         notebook = nbformat.read(course.release / "assignment.ipynb", as_version=4)
         change(notebook, folder)
         nbformat.write(notebook, folder / "assignment.ipynb")
-    with ThreadPoolExecutor(3) as executor:
-        jobs = [executor.submit(course.spend_first_day), *(executor.submit(course.autograde, s) for s in SUBMISSIONS)]
-        for job in jobs:
-            job.result()
+    with ThreadPoolExecutor(1) as executor:
+        first_day = executor.submit(course.spend_first_day)
+        # One command for all that was submitted, but for what comes in meanwhile.
+        course.nbgrader("autograde", "assignment", "--CourseDirectory.student_id_exclude=untouched")
+        first_day.result()
     for name in (*SUBMISSIONS, "untouched"):
         path = course.folder / "autograded" / name / "assignment" / "assignment.ipynb"
         course.autograded[name] = nbformat.read(path, as_version=4)
@@ -316,6 +332,10 @@ def test_the_untouched_notebook_runs_to_its_end(graded: Course) -> None:
             assert shown(notebook, f"{task}-points").split()[-1] == "0"
             assert f"waits for a right {task}_parallel" in shown(notebook, f"{task}-compare")
         assert shown(notebook, "todo").count("NOT ATTEMPTED YET") == 2
+        assert shown(notebook, "further-download").startswith("Skipped: ")
+    assert re.search(
+        rf"Drawing practice photos, once: 100%\|\S+\| {PHOTOS}/{PHOTOS} ", shown(graded.first_day, "source")
+    )
 
 
 def test_once_the_exercises_are_filled_all_the_rest_runs(graded: Course) -> None:
