@@ -81,6 +81,7 @@ def start(
     *,
     photos: int = 1500,
     latency: float = 0.06,
+    spread: float = 0.25,
     bandwidth: float = 8e6,
     quota: int = 50,
     hour: float = 3600,
@@ -94,6 +95,7 @@ def start(
         cache: folder that keeps the drawn photographs between runs.
         photos: size of the catalogue.
         latency: median wait before an answer begins, in seconds.
+        spread: how much the waits differ (sigma of a log-normal distribution); 0 gives every answer the same wait.
         bandwidth: bytes per second for each connection; 0 for no limit.
         quota: API requests allowed per `hour` (seconds).
         repeats: share of photos (0..1) that `/photos/random` deals a second time.
@@ -107,6 +109,7 @@ def start(
         "cache": Path(cache).resolve(),
         "photos": photos,
         "latency": latency,
+        "spread": spread,
         "bandwidth": bandwidth,
         "quota": quota,
         "hour": hour,
