@@ -49,7 +49,7 @@ def ours(photos: Sequence[Photo], folder: Path, threads: int) -> Round:
 
 
 def _share(photos: Sequence[Photo], folder: Path, threads: int) -> float:
-    """CPU seconds of this process, with its start if that was its first work."""
+    """CPU seconds of the downloads in this process."""
     return ours(photos, folder, threads)["cpu"]
 
 

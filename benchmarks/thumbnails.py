@@ -218,7 +218,7 @@ def side_by_side(options: Options, paths: list[Path], size: int, rounds: int, wo
         return measured_inside or measured
 
     runs = {name: functools.partial(timed, number, name) for number, name in enumerate(found)}
-    results = common.alternate(runs, rounds, {NAIVE: options.few, MAGICK: options.few, GRAPHICS: options.few})
+    results = common.alternate(runs, rounds, {MAGICK: options.few, GRAPHICS: options.few})
     folders = {
         name: options.cache / "benchmarks" / "thumbnails" / str(number)
         for number, name in enumerate(found)
