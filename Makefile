@@ -30,6 +30,9 @@ test: .venv/test.stamp ## lint and run the tests
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m pytest
 
+bench: .venv/bench.stamp ## measure beside other tools, and write benchmarks/results.md (takes long; PARTS="downloads" for some)
+	$(BIN)/python -m benchmarks $(PARTS)
+
 student: .venv/teacher.stamp ## build release/assignment/, the students' version (for teachers)
 	$(BIN)/python teacher/release.py
 
@@ -45,8 +48,16 @@ clean: ## delete photos, thumbnails, caches, report and submission.zip; keep con
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@
 
+# img2dataset needs older packages than the notebook, so it gets an environment of its own. Where it can't be installed,
+# the tables say so.
+.venv/bench.stamp: requirements-bench.txt .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	-$(PYTHON) -m venv .venv-img2dataset
+	-$(subst .venv,.venv-img2dataset,$(BIN))/python -m pip install --quiet --disable-pip-version-check "img2dataset~=1.47"
+	@touch $@
+
 .venv/teacher.stamp: requirements-teacher.txt .venv/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-teacher.txt
 	@touch $@
 
-.PHONY: help run lab report submission student test clean
+.PHONY: help run lab report submission test bench student clean

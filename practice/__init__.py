@@ -82,6 +82,7 @@ def start(
     photos: int = 1500,
     pictures: int = 1500,
     latency: float = 0.06,
+    spread: float = 0.25,
     bandwidth: float = 8e6,
     quota: int = 50,
     hour: float = 3600,
@@ -96,6 +97,7 @@ def start(
         photos: size of the catalogue.
         pictures: most photographs that are drawn; a larger catalogue shows them again under other ids.
         latency: median wait before an answer begins, in seconds.
+        spread: how much the waits differ (sigma of a log-normal distribution); 0 gives every answer the same wait.
         bandwidth: bytes per second for each connection; 0 for no limit.
         quota: API requests allowed per `hour` (seconds).
         repeats: share of photos (0..1) that `/photos/random` deals a second time.
@@ -110,6 +112,7 @@ def start(
         "photos": photos,
         "pictures": pictures,
         "latency": latency,
+        "spread": spread,
         "bandwidth": bandwidth,
         "quota": quota,
         "hour": hour,

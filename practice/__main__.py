@@ -12,7 +12,7 @@ from pathlib import Path
 
 from practice.catalogue import Catalogue
 from practice.pictures import draw_missing, version
-from practice.server import Server
+from practice.server import SPREAD, Server
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=1500, help="size of the catalogue (default 1500)")
     parser.add_argument("--pictures", type=int, default=1500, help="most photographs that are drawn (1500)")
     parser.add_argument("--latency", type=float, default=0.06, help="median seconds before an answer (0.06)")
+    parser.add_argument("--spread", type=float, default=SPREAD, help=f"sigma of the latencies, 0: all alike ({SPREAD})")
     parser.add_argument("--bandwidth", type=float, default=8e6, help="bytes/s per connection, 0: no limit (8e6)")
     parser.add_argument("--quota", type=int, default=50, help="API requests per hour (50)")
     parser.add_argument("--hour", type=float, default=3600, help="seconds in the quota's hour (3600)")
@@ -52,6 +53,7 @@ async def serve(options: argparse.Namespace) -> None:
         catalogue,
         folder,
         latency=options.latency,
+        spread=options.spread,
         bandwidth=options.bandwidth,
         quota=options.quota,
         hour=options.hour,

@@ -33,7 +33,7 @@ from practice.catalogue import Catalogue, Entry
 from practice.pictures import QUALITY, path_of, regular_size
 
 PER_PAGE = 30  # most photos that one API request returns
-SPREAD = 0.25  # sigma of the log-normal latency: 95 % of the answers within 0.6 to 1.6 times the median
+SPREAD = 0.25  # default sigma of the log-normal latency: 95 % of the answers within 0.6 to 1.6 times the median
 CHUNK = 65536  # bytes written at once when the bandwidth is limited
 RATE_LIMITED = "Rate Limit Exceeded"  # plain text, not JSON, as Unsplash answers it
 
@@ -80,15 +80,16 @@ class Server:
     Args:
         folder: where the drawn pictures are.
         latency: median wait in seconds before an answer begins. Each address has its own wait, always the same.
+        spread: how much the waits differ, as the sigma of a log-normal distribution; 0 for the same wait everywhere.
         bandwidth: bytes per second and connection, 0 for no limit.
         quota, hour: API requests allowed per `hour` seconds.
         repeats: share of photos (0..1) that /photos/random deals although it has dealt them before.
     """
 
     def __init__(self, catalogue: Catalogue, folder: Path, *, latency: float, bandwidth: float,
-                 quota: int, hour: float, repeats: float):  # fmt: skip
+                 quota: int, hour: float, repeats: float, spread: float = SPREAD):  # fmt: skip
         self.catalogue, self.folder = catalogue, folder
-        self.latency, self.bandwidth = latency, bandwidth
+        self.latency, self.spread, self.bandwidth = latency, spread, bandwidth
         self.quota, self.hour, self.repeats = quota, hour, repeats
         self.key = secrets.token_urlsafe(24)
         self.api = self.images = ""
@@ -145,10 +146,10 @@ class Server:
 
     def _wait_for(self, uri: str) -> float:
         """Seconds of latency for this address: log-normal around the median, the same at each request."""
-        if not self.latency:
-            return 0
+        if not self.latency or not self.spread:
+            return self.latency
         share = (zlib.crc32(uri.split("?")[0].encode()) + 0.5) / 2**32
-        return self.latency * 2.718281828 ** NormalDist(0, SPREAD).inv_cdf(share)
+        return self.latency * 2.718281828 ** NormalDist(0, self.spread).inv_cdf(share)
 
     async def _send(self, request: httputil.HTTPServerRequest, answer: Answer, fault: dict | None) -> None:
         await asyncio.sleep(self._wait_for(request.uri))

@@ -952,6 +952,17 @@ def test_latency_varies_by_address_around_its_median_and_is_always_the_same_for_
     assert statistics.stdev(np.log(waits)) == pytest.approx(SPREAD, rel=0.1)
 
 
+def test_without_spread_every_answer_waits_for_the_same_time() -> None:
+    server = Server(Catalogue(1), Path(), latency=0.05, spread=0, bandwidth=0, quota=1, hour=1, repeats=0)
+    assert {server._wait_for(f"/{number}") for number in range(100)} == {0.05}
+
+
+def test_the_spread_reaches_the_server(start: Callable[..., practice.PracticeServer]) -> None:
+    server = start(latency=0.05, spread=0)
+    waits = [fetch(f"{server.images}/{number}").elapsed.total_seconds() for number in range(12)]
+    assert min(waits) > 0.049  # with the usual spread half of them would wait for less
+
+
 def test_without_latency_nothing_waits() -> None:
     assert {waiting(0)(f"/{number}") for number in range(100)} == {0}
 
@@ -1156,6 +1167,6 @@ def test_help_explains_every_option() -> None:
     command = [sys.executable, "-m", "practice", "--help"]
     run = subprocess.run(command, cwd=practice.ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert run.returncode == 0 and run.stderr == ""
-    known = "photos pictures latency bandwidth quota hour repeats port cache workers"
+    known = "photos pictures latency spread bandwidth quota hour repeats port cache workers"
     for option in known.split():
         assert re.search(rf"--{option} {option.upper()}\s+[a-zA-Z]", run.stdout)
