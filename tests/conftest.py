@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import threading
@@ -121,8 +122,8 @@ class Host:
         return helpers.Source("Unsplash", "host", self.address, [self.address], helpers.Secret(KEY))
 
 
-@pytest.fixture
-def host() -> Iterator[Host]:
+@contextlib.contextmanager
+def another_host() -> Iterator[Host]:
     found = Host()
 
     class Handler(BaseHTTPRequestHandler):
@@ -147,6 +148,12 @@ def host() -> Iterator[Host]:
         yield found
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with another_host() as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)
