@@ -6,11 +6,13 @@ import contextlib
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 import helpers
@@ -18,6 +20,7 @@ import practice
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = 60
+PATIENCE = 60  # seconds; only a hang takes that long
 KEY = "Qz9Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk2M"  # as long as a real one
 
 
@@ -49,6 +52,31 @@ def copy_project(folder: Path, **options: int | str) -> None:
         settings, replaced = re.subn(rf"(?m)^{option} = .*$", f"{option} = {value}", settings)
         assert replaced == 1
     (folder / "config.ini").write_text(settings, encoding="utf-8")
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for something that another process does."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        time.sleep(0.02)
+
+
+def ended(process: psutil.Process) -> bool:
+    """Gone, or waiting for someone to take note of its end."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def assert_all_end(processes: list[psutil.Process]) -> None:
+    try:
+        until(lambda: all(map(ended, processes)), f"{processes} had ended")
+    finally:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 # --- Fixtures ---------------------------------------------------------------------------------------------------
