@@ -8,11 +8,13 @@ import re
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 import helpers
@@ -20,6 +22,7 @@ import practice
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = 60
+PATIENCE = 60  # seconds; only a hang takes that long
 KEY = "Qz9Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk2M"  # as long as a real one
 
 
@@ -55,6 +58,31 @@ def copy_project(folder: Path, pictures: Path, **options: int | str) -> None:
         settings, replaced = re.subn(rf"(?m)^{option} = .*$", f"{option} = {value}", settings)
         assert replaced == 1
     (folder / "config.ini").write_text(settings, encoding="utf-8")
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for something that another process does."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        time.sleep(0.02)
+
+
+def ended(process: psutil.Process) -> bool:
+    """Gone, or waiting for someone to take note of its end."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def assert_all_end(processes: list[psutil.Process]) -> None:
+    try:
+        until(lambda: all(map(ended, processes)), f"{processes} had ended")
+    finally:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 # --- Fixtures ---------------------------------------------------------------------------------------------------
@@ -135,8 +163,8 @@ class Host:
         return helpers.Source("Unsplash", "host", self.address, [self.address], helpers.Secret(KEY))
 
 
-@pytest.fixture
-def host() -> Iterator[Host]:
+@contextlib.contextmanager
+def another_host() -> Iterator[Host]:
     found = Host()
 
     class Handler(BaseHTTPRequestHandler):
@@ -161,6 +189,12 @@ def host() -> Iterator[Host]:
         yield found
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with another_host() as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)

@@ -23,14 +23,13 @@ import numpy as np
 import psutil
 import pytest
 import requests
-from conftest import PHOTOS
+from conftest import PATIENCE, PHOTOS, assert_all_end, until
 from PIL import Image
 
 import practice
 from practice.catalogue import Catalogue
 from practice.server import FAULTS, SPREAD, Server
 
-PATIENCE = 60  # seconds; only a hang takes that long
 ALWAYS = 1e12  # seconds: an hour of the quota that does not end
 UNAUTHORISED = {"errors": ["OAuth error: The access token is invalid"]}
 ONLY_FULL = {"exif", "location", "views", "downloads"}
@@ -77,14 +76,6 @@ def send(server: practice.PracticeServer, base: str, target: str) -> tuple[bytes
         connection.sendall(request_for(server, base, target))
         head, _, body = read_all(connection).partition(b"\r\n\r\n")
     return head, body
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for something that another process does."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.02)
 
 
 def refuses(address: str) -> bool:
@@ -982,14 +973,6 @@ while True:
 """
 
 
-def ended(process: psutil.Process) -> bool:
-    """Gone, or waiting for someone to take note of its end."""
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 @contextlib.contextmanager
 def parent_of_a_server(cache: Path, photos: int) -> Iterator[tuple[subprocess.Popen, Callable[[str], list[str]]]]:
     """Another Python that starts a server, and a function that reads its output up to a line with this word."""
@@ -1007,15 +990,6 @@ def parent_of_a_server(cache: Path, photos: int) -> Iterator[tuple[subprocess.Po
             yield process, read_until
         finally:
             process.kill()
-
-
-def assert_all_end(processes: list[psutil.Process]) -> None:
-    try:
-        until(lambda: all(map(ended, processes)), f"{processes} had ended")
-    finally:
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
 
 
 def test_the_server_ends_when_its_parent_is_killed(pictures: Path, server) -> None:

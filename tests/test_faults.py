@@ -1,0 +1,382 @@
+"""Faults of the network and of the API, caused for real, with 32 threads: nothing is lost, nothing waits for ever.
+
+What one call of download_photo or Source.get makes of a fault is tested in test_download.py and test_source.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import KEY, PHOTOS, Host, another_host, source_of
+
+import helpers
+from helpers import Outcome, Photo, Run, Secret, Source, SourceError, Status, collect_photos, keep, problems, timed_run
+from practice import PracticeServer
+
+RANDOM = "/photos/random"
+EACH = 2  # photos that meet a fault once, and as many that meet it always
+Record = Callable[[str, object], None]
+
+
+def download_threads(photos: list[Photo], folder: Path) -> None:
+    with ThreadPoolExecutor(32) as executor:
+        list(executor.map(helpers.download_photo, photos, [folder] * len(photos)))
+
+
+def all_photos(source: Source, count: int) -> list[Photo]:
+    return source.photos(collect_photos(source, count))
+
+
+def digests(folder: Path) -> set[str]:
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*.jpg")}
+
+
+# --- every fault at once, in one run -----------------------------------------------------------------------------
+
+LATE = "no answer in time"
+# Trouble that may pass: its name, the rule for the practice server, and how the failed Outcome words it.
+PASSING = [
+    ("late answer", {"fault": "delay", "value": 4}, LATE),
+    ("silence before the headers", {"fault": "silence"}, LATE),
+    ("headers, then silence", {"fault": "stall"}, LATE),
+    ("body that drips", {"fault": "drip", "value": 0.05}, LATE),
+    ("headers that drip", {"fault": "drip-head", "value": 0.05}, LATE),
+    ("status 500", {"fault": "500"}, "status 500"),
+    ("status 502 with HTML", {"fault": "502"}, "status 502"),
+    ("status 503 with Retry-After in seconds", {"fault": "503", "value": 1}, "status 503"),
+    ("status 503 with Retry-After as a date", {"fault": "503", "value": "a date"}, "status 503"),
+    ("status 429 for a photo", {"fault": "429", "value": 1}, "status 429"),
+    ("connection reset", {"fault": "reset"}, "the connection broke off"),
+]
+# An answer with status 200 that is not the photo.
+NO_JPEG = "the answer is not a JPEG (a log-in page of the Wi-Fi?)"
+BAD_BODIES = [
+    ("body cut off", {"fault": "cut"}, "the connection broke off"),
+    ("empty body", {"fault": "empty"}, "the answer was empty"),
+    ("HTML with status 200", {"fault": "html"}, NO_JPEG),
+    ("JSON with status 200", {"fault": "json"}, NO_JPEG),
+    ("PNG named .jpg", {"fault": "png"}, NO_JPEG),
+    ("WebP named .jpg", {"fault": "webp"}, NO_JPEG),
+    ("JPEG that ends in the middle", {"fault": "truncated"}, "the JPEG ends in the middle"),
+]
+LONG = ("body longer than announced", {"fault": "long"}, "")
+CORRUPT = ("JPEG with a broken middle", {"fault": "corrupt"}, "")
+UNREACHABLE = [
+    ("connection refused", "the connection was refused"),
+    ("unknown host name (DNS)", "the host's name was not found (no network?)"),
+]
+
+
+@dataclass
+class Faulty:
+    """One run in which every fault happened: photos by the fault and by how often they met it."""
+
+    run: Run
+    once: dict[str, list[Photo]]
+    always: dict[str, list[Photo]]
+    healthy: list[Photo]
+    requests: int  # that reached the practice server
+    kept: Path
+    whole: set[str]  # digests of the photographs as they were drawn
+    date: float  # in seconds since 1970, what Retry-After said as a date
+
+    def outcomes(self, photos: list[Photo]) -> list[Outcome]:
+        return [outcome for outcome in self.run.outcomes if outcome.item in {photo.id for photo in photos}]
+
+
+@pytest.fixture(scope="module")
+def faulty(
+    start: Callable[..., PracticeServer], pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Faulty]:
+    server = start(photos=2 * PHOTOS, pictures=PHOTOS)
+    kinds = [*PASSING, *BAD_BODIES, LONG, CORRUPT]
+    with pytest.MonkeyPatch.context() as patch, socket.socket() as closed:
+        patch.chdir(tmp_path_factory.mktemp("faulty"))
+        patch.setattr(helpers, "TIMEOUT", (5, 1))
+        patch.setattr(helpers, "DEADLINE", 1.5)
+        photos = all_photos(source_of(server), 2 * PHOTOS)
+        rest = iter(photos)
+        date = int(time.time() + 4)
+        once, always, rules = {}, {}, []
+        for name, rule, _ in kinds:
+            once[name], always[name] = ([next(rest) for _ in range(EACH)] for _ in range(2))
+            if rule.get("value") == "a date":
+                rule = {**rule, "value": formatdate(date, usegmt=True)}
+            for group, times in ((once[name], {"times": 1}), (always[name], {})):
+                paths = "|".join(re.escape(urlsplit(photo.url).path) for photo in group)
+                rules.append({"path": f"^({paths})[?]", **rule, **times})
+        closed.bind(("127.0.0.1", 0))  # so that nobody else gets the port; it does not listen
+        for (name, _), address in zip(
+            UNREACHABLE, (f"http://127.0.0.1:{closed.getsockname()[1]}", "http://photos.invalid"), strict=True
+        ):
+            always[name] = [replace(next(rest), url=f"{address}/{number}") for number in range(EACH)]
+        healthy = list(rest)
+        moved = {photo.id: photo for group in always.values() for photo in group}
+        before = server.stats()["images"]
+        server.faults(*rules)
+        run = timed_run(download_threads, [moved.get(photo.id, photo) for photo in photos])
+        requests = server.stats()["images"] - before
+        keep(run, "images")
+        yield Faulty(run, once, always, healthy, requests, Path("images").absolute(), digests(pictures), date)
+
+
+def assert_kept(faulty: Faulty, photos: list[Photo], there: bool) -> None:
+    for photo in photos:
+        path = faulty.kept / f"{photo.id}.jpg"
+        assert path.exists() == there
+        assert not there or hashlib.sha256(path.read_bytes()).hexdigest() in faulty.whole
+
+
+@pytest.mark.parametrize(("name", "rule", "words"), PASSING, ids=[name for name, *_ in PASSING])
+def test_trouble_is_overcome_if_it_passes_and_else_fails_alone(
+    faulty: Faulty, record_property: Record, name: str, rule: dict, words: str
+) -> None:
+    once, always = faulty.outcomes(faulty.once[name]), faulty.outcomes(faulty.always[name])
+    assert {(outcome.status, outcome.error) for outcome in once} == {(Status.DONE, None)}
+    assert {(outcome.status, outcome.error, outcome.tries) for outcome in always} == {
+        (Status.FAILED, words, helpers.TRIES)
+    }
+    assert min(outcome.tries for outcome in once) == 2
+    assert_kept(faulty, faulty.once[name], True)
+    assert_kept(faulty, faulty.always[name], False)
+    record_property("fault", name)
+    record_property("times", EACH + EACH * helpers.TRIES)
+
+
+@pytest.mark.parametrize(("name", "rule", "words"), BAD_BODIES, ids=[name for name, *_ in BAD_BODIES])
+def test_a_body_that_is_not_the_photo_is_asked_for_once_more(
+    faulty: Faulty, record_property: Record, name: str, rule: dict, words: str
+) -> None:
+    once, always = faulty.outcomes(faulty.once[name]), faulty.outcomes(faulty.always[name])
+    assert {(outcome.status, outcome.tries) for outcome in once} == {(Status.DONE, 2)}
+    assert {(outcome.status, outcome.error, outcome.tries) for outcome in always} == {(Status.FAILED, words, 2)}
+    assert_kept(faulty, faulty.once[name], True)
+    assert_kept(faulty, faulty.always[name], False)
+    record_property("fault", name)
+    record_property("times", EACH + EACH * 2)
+
+
+def test_a_body_longer_than_announced_never_becomes_a_longer_file(faulty: Faulty, record_property: Record) -> None:
+    photos = faulty.once[LONG[0]] + faulty.always[LONG[0]]
+    for outcome in faulty.outcomes(photos):
+        assert_kept(faulty, [photo for photo in photos if photo.id == outcome.item], outcome.status is Status.DONE)
+    assert_kept(faulty, faulty.once[LONG[0]], True)
+    record_property("fault", "body longer than announced")
+    record_property("times", 2 * EACH)
+
+
+def test_a_broken_middle_is_found_after_the_run_and_fetched_once_more(faulty: Faulty, record_property: Record) -> None:
+    name = CORRUPT[0]
+    photos = faulty.once[name] + faulty.always[name]
+    assert sorted(faulty.run.damaged) == sorted(photo.id for photo in photos)
+    assert_kept(faulty, faulty.once[name], True)
+    assert_kept(faulty, faulty.always[name], False)
+    record_property("fault", "JPEG with a broken middle")
+    record_property("times", EACH + EACH * 2)
+
+
+@pytest.mark.parametrize(("name", "words"), UNREACHABLE, ids=[name for name, _ in UNREACHABLE])
+def test_a_host_that_can_not_be_reached_fails_its_own_photos(
+    faulty: Faulty, record_property: Record, name: str, words: str
+) -> None:
+    outcomes = faulty.outcomes(faulty.always[name])
+    assert {(outcome.status, outcome.error, outcome.tries) for outcome in outcomes} == {
+        (Status.FAILED, words, helpers.TRIES)
+    }
+    assert_kept(faulty, faulty.always[name], False)
+    record_property("fault", name)
+    record_property("times", EACH * helpers.TRIES)
+
+
+def test_the_others_go_on_and_the_run_ends_in_bounded_time(faulty: Faulty) -> None:
+    run = faulty.run
+    assert {outcome.status for outcome in faulty.outcomes(faulty.healthy)} == {Status.DONE}
+    assert len(run.outcomes) == len(run.items) == 2 * PHOTOS
+    assert_kept(faulty, faulty.healthy, True)
+    # Four times 1.5 s, and three pauses of at most 1.5 s: without a deadline, one photo would drip for 2 hours.
+    assert run.wall < 40
+
+
+def test_the_run_tells_how_many_retries_it_took_and_that_it_does_not_count(faulty: Faulty) -> None:
+    run = faulty.run
+    unreachable = len(UNREACHABLE) * EACH * helpers.TRIES
+    again = len(run.damaged)  # after the clock had stopped
+    assert faulty.requests == sum(outcome.tries for outcome in run.outcomes) - unreachable + again
+    assert run.row()["retries"] == sum(outcome.tries - 1 for outcome in run.outcomes)
+    found = "; ".join(problems(run))
+    failed = EACH * (len(PASSING) + len(BAD_BODIES) + len(UNREACHABLE))
+    assert f"{failed} of {2 * PHOTOS} items failed" in found
+    assert str(2 * EACH) in found.split("failed", 1)[1]  # the damaged ones
+    assert found in run.sentence()
+    assert not list(Path(helpers.CACHE).rglob("*.part"))
+
+
+def test_retry_after_is_waited_for(faulty: Faulty) -> None:
+    for name in ("status 503 with Retry-After in seconds", "status 429 for a photo"):
+        for outcome in faulty.outcomes(faulty.once[name]):
+            assert outcome.finished - outcome.started >= 1
+        for outcome in faulty.outcomes(faulty.always[name]):
+            assert outcome.finished - outcome.started >= helpers.TRIES - 1
+    since_1970 = time.time() - time.perf_counter()
+    for outcome in faulty.outcomes(faulty.once["status 503 with Retry-After as a date"]):
+        assert outcome.finished + since_1970 >= faulty.date
+
+
+# --- the API ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["seconds", "date"])
+def test_the_api_is_not_asked_again_before_its_retry_after(
+    server: PracticeServer, source: Source, record_property: Record, kind: str
+) -> None:
+    after = int(time.time()) + 2 if kind == "date" else time.time() + 1
+    value = formatdate(after, usegmt=True) if kind == "date" else 1
+    server.faults({"path": RANDOM, "fault": "503", "value": value, "times": 1})
+    assert len(source.get(RANDOM, count=2)) == 2
+    assert time.time() >= after
+    record_property("fault", "status 503 of the API with Retry-After")
+    record_property("times", 1)
+
+
+def test_an_api_that_hangs_is_given_up_in_bounded_time(
+    server: PracticeServer, source: Source, record_property: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helpers, "TIMEOUT", (5, 0.5))
+    monkeypatch.setattr(helpers, "DEADLINE", 1)
+    monkeypatch.setattr(helpers, "TRIES", 2)
+    slow = [(name, rule) for name, rule, words in PASSING if words == LATE]
+    server.faults(*({"path": f"{RANDOM}.*kind={rule['fault']}$", **rule} for _, rule in slow))
+
+    def ask(kind: str) -> str:
+        with pytest.raises(SourceError) as problem:
+            source.get(RANDOM, count=2, kind=kind)
+        return str(problem.value)
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(len(slow)) as executor:
+        assert all(LATE in text for text in executor.map(ask, [rule["fault"] for _, rule in slow]))
+    assert time.monotonic() - begun < 20  # the bytes that drip would take ten minutes
+    record_property("fault", "API that hangs")
+    record_property("times", len(slow) * helpers.TRIES)
+
+
+# --- 1,500 photos ------------------------------------------------------------------------------------------------
+
+
+def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
+    start: Callable[..., PracticeServer],
+    pictures: Path,
+    record_property: Record,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    """Each photo meets one kind of fault, given by the last digit of its address, at one answer of twenty.
+
+    A bad body comes once: two in a row would be reported instead of a third try.
+    """
+    monkeypatch.setattr(helpers, "TIMEOUT", (5, 2))
+    monkeypatch.setattr(helpers, "DEADLINE", 3)
+    server = start(photos=2000, pictures=PHOTOS)  # lost answers have dealt their photos, so more than 1,500
+    source = source_of(server)
+    kinds = [
+        *(rule if "a date" not in rule.values() else {"fault": "long"} for _, rule, _ in PASSING),
+        *({"times": 1, **rule} for _, rule, _ in BAD_BODIES if rule["fault"] not in ("json", "png")),
+    ]
+    assert len(kinds) == 16
+    api = ("500", "502", "reset", "cut", "html")
+    server.faults(
+        *({"path": f"^/p[^?]*{digit:x}[?]", "share": 0.05, **rule} for digit, rule in enumerate(kinds)),
+        *({"path": RANDOM, "share": 0.01, "fault": fault} for fault in api),
+    )
+    photos = all_photos(source, 1500)
+    pages = server.stats()["requests"]
+    run = timed_run(download_threads, photos)
+    assert problems(run) == []
+    retries = run.row()["retries"]
+    assert retries == server.stats()["images"] - 1500
+    assert 40 < retries < 150
+    assert pages > 50
+    paths = keep(run, "images")
+    assert len({path.name for path in paths}) == 1500
+    assert all(
+        hashlib.sha256(path.read_bytes()).hexdigest() in whole for whole in [digests(pictures)] for path in paths
+    )
+    shutil.rmtree("images")  # 250 MB
+    record_property("fault", "1,500 photos in 32 threads, 5 % of the answers faulty in 17 ways")
+    record_property("times", retries)
+
+
+# --- ids and addresses that attack -------------------------------------------------------------------------------
+
+EVIL_IDS = ["../../x", "..", "/etc/x", "..\\x", "con", "NUL", "x" * 500, "a/b", "", "a\0b", None, 7]
+EVIL_ADDRESSES = [
+    "{evil}/photo",
+    "ftp://127.0.0.1/photo",
+    "file:///etc/passwd",
+    "{images}@{evil_host}/photo",
+    "{evil}/{images}",
+    "javascript:alert(1)",
+    "//[",
+    "{api}/photos/random",
+]
+
+
+def test_hostile_answers_reach_no_other_host_no_other_folder_and_get_no_key(
+    host: Host, server: PracticeServer, records: list[dict], record_property: Record, tmp_path: Path
+) -> None:
+    """`host` is the API and sends records that attack; the practice server has the photos, and `evil` wants the key."""
+    with another_host() as evil:
+        evil.reply = lambda: (200, "image/jpeg", b"\xff\xd8\xffevil\xff\xd9")
+        names = {
+            "evil": evil.address,
+            "evil_host": urlsplit(evil.address).netloc,
+            "images": server.images,
+            "api": host.address,
+        }
+        good = [*records[:4], {**records[4], "id": "-rf"}]
+        page = [
+            *good,
+            *good,  # twice in one answer
+            *({**records[5], "id": name} for name in EVIL_IDS),
+            *(
+                {"id": f"elsewhere-{number}", "urls": {"regular": address.format(**names)}}
+                for number, address in enumerate(EVIL_ADDRESSES)
+            ),
+            {"id": "redirected", "urls": records[6]["urls"]},
+        ]
+        host.reply = lambda: (200, "application/json", json.dumps(page).encode())
+        redirected = re.escape(urlsplit(records[6]["urls"]["regular"]).path)
+        server.faults({"path": redirected, "fault": "redirect", "value": f"{evil.address}/photo"})
+        leaks = server.stats()["leaks"]
+        source = Source("Unsplash", "hostile", host.address, [server.images], Secret(KEY))
+        count = len(good) + len(EVIL_ADDRESSES) + 1
+        run = timed_run(download_threads, source.photos(collect_photos(source, count)))
+        keep(run, "images")
+
+        assert evil.seen == []
+        assert server.stats()["leaks"] == leaks
+        assert [path for path, _ in host.seen] == [f"{RANDOM}?count=30"]
+        assert [headers["Authorization"] for _, headers in host.seen] == [f"Client-ID {KEY}"]
+        assert {path.name for path in Path("images").iterdir()} == {f"{record['id']}.jpg" for record in good}
+        assert "status 302 (1)" in "; ".join(problems(run))
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert {path.relative_to(tmp_path).parts[0] for path in files} == {"cache", "images"}
+        assert all(KEY.encode() not in path.read_bytes() for path in files)
+    record_property("fault", "id that attacks")
+    record_property("times", len(EVIL_IDS))
+    record_property("fault", "image address that attacks")
+    record_property("times", len(EVIL_ADDRESSES))
+    record_property("fault", "redirect to another host")
+    record_property("times", 1)

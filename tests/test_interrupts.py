@@ -1,0 +1,631 @@
+"""Ctrl-C, "interrupt kernel" and kill -9 in every stage, with real signals: nothing is half-written or left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import PATIENCE, PHOTOS, ROOT, assert_all_end, ended, source_of, until
+from jupyter_client.manager import KernelManager
+
+import helpers
+import practice
+from helpers import Photo, Run, collect_photos, problems, timed_run
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows can't send these signals to other processes")
+
+ARRIVE = 6  # photos that arrive before all others hang
+LINKS = 2400  # images to resize: more than half a minute of work
+RANDOM = "/photos/random"
+Record = Callable[[str, object], None]
+
+
+# --- two places in which cells run --------------------------------------------------------------------------------
+
+PRELUDE = """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
+import queue, threading
+import helpers
+from helpers import download_photo, make_thumbnail, timed_run
+
+source = helpers.Source("the practice server", "practice-test", {api!r}, [{images!r}], helpers.Secret({key!r}))
+photos = [photo for page in (1, 2) for photo in source.photos(source.get("/photos", per_page=30, page=page))]
+
+def hanging(how):
+    return photos[:{arrive}] + [helpers.Photo(photo.id, photo.url + how) for photo in photos[{arrive}:]]
+many = sorted(Path("many").glob("*.jpg"))
+
+def download_serial(photos, folder):
+    for photo in photos:
+        download_photo(photo, folder)
+
+def download_map(photos, folder):
+    with ThreadPoolExecutor(32) as executor:
+        list(executor.map(download_photo, photos, repeat(folder)))
+
+def download_submit(photos, folder):
+    with ThreadPoolExecutor(8) as executor:
+        futures = [executor.submit(download_photo, photo, folder) for photo in photos]
+        for future in as_completed(futures):
+            future.result()
+
+def download_queue(photos, folder):
+    left = queue.SimpleQueue()
+    for photo in photos:
+        left.put(photo)
+    def work():
+        while True:
+            try:
+                photo = left.get_nowait()
+            except queue.Empty:
+                return
+            download_photo(photo, folder)
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+def download_processes(photos, folder):
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        list(executor.map(download_photo, photos, repeat(folder)))
+
+def resize_serial(images, folder):
+    for image in images:
+        make_thumbnail(image, folder, 1080)
+
+def resize_threads(images, folder):
+    with ThreadPoolExecutor(2) as executor:
+        futures = [executor.submit(make_thumbnail, image, folder, 1080) for image in images]
+        for future in futures:
+            future.result()
+
+def resize_processes(images, folder):
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        futures = [executor.submit(make_thumbnail, image, folder, 1080) for image in images]
+        for future in as_completed(futures):
+            future.result()
+
+def resize_pool(images, folder):
+    with get_context("spawn").Pool(2) as pool:
+        pool.starmap(make_thumbnail, zip(images, repeat(folder), repeat(1080)), chunksize=1)
+"""
+
+# A Python that runs cells as a terminal's prompt does, one for each line of its input.
+PROMPT = """
+import json, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+names = {"__name__": "__main__"}
+for line in sys.stdin:
+    try:
+        exec(json.loads(line), names)
+        end = ""
+    except BaseException as problem:
+        end = f"{type(problem).__name__}: {problem}"
+    print("\\0" + end, flush=True)
+"""
+
+
+class Terminal:
+    """Cells that run in a Python of its own; Ctrl-C goes to all processes of its group."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]):
+        self.folder = folder
+        self.python = subprocess.Popen(
+            [sys.executable, "-c", PROMPT],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(folder / "stderr").open("w"),
+            text=True,
+            start_new_session=True,
+        )
+        self.process = psutil.Process(self.python.pid)
+
+    def run(self, cell: str) -> tuple[str, str]:
+        """What a cell printed, and the exception with which it ended or ""."""
+        self.python.stdin.write(json.dumps(cell) + "\n")
+        self.python.stdin.flush()
+        printed = []
+        for line in self.python.stdout:
+            text, mark, end = line.partition("\0")
+            printed.append(text)
+            if mark:
+                return "".join(printed), end.strip()
+        raise AssertionError(f"the process ended: {(self.folder / 'stderr').read_text()}")
+
+    def interrupt(self) -> None:
+        os.killpg(self.python.pid, signal.SIGINT)
+
+    def close(self) -> None:
+        self.python.stdin.close()
+        self.python.wait(PATIENCE)
+        self.python.stdout.close()
+
+
+class Kernel:
+    """Cells that run in a Jupyter kernel; it is interrupted as JupyterLab does it."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]):
+        self.folder = folder
+        self.manager = KernelManager()
+        self.manager.start_kernel(cwd=str(folder), env=environment)
+        self.client = self.manager.blocking_client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=PATIENCE)
+        self.process = psutil.Process(self.manager.provisioner.pid)
+
+    def run(self, cell: str) -> tuple[str, str]:
+        printed = []
+
+        def note(message: dict) -> None:
+            if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
+                printed.append(message["content"]["text"])
+
+        reply = self.client.execute_interactive(cell, timeout=PATIENCE, output_hook=note)["content"]
+        return "".join(printed), "" if reply["status"] == "ok" else f"{reply['ename']}: {reply['evalue']}"
+
+    def interrupt(self) -> None:
+        self.manager.interrupt_kernel()
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture(scope="module")
+def hanging(start: Callable[..., practice.PracticeServer]) -> practice.PracticeServer:
+    """A server whose addresses hang if their query says so."""
+    return start()
+
+
+@pytest.fixture(scope="module", params=[Terminal, Kernel])
+def place(
+    request: pytest.FixtureRequest,
+    hanging: practice.PracticeServer,
+    pictures: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Terminal | Kernel]:
+    folder = tmp_path_factory.mktemp("place")
+    drawn = sorted(pictures.glob("pictures-*/*.jpg"))
+    (folder / "many").mkdir()
+    for number in range(LINKS):
+        os.link(drawn[number % len(drawn)], folder / "many" / f"{number:05d}.jpg")
+    environment = {name: text for name, text in os.environ.items() if "proxy" not in name.lower()}
+    environment |= {"PYTHONPATH": str(ROOT)} | {
+        name: str(folder / "jupyter") for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")
+    }
+    place = request.param(folder, environment)
+    try:
+        prelude = PRELUDE.format(api=hanging.api, images=hanging.images, key=hanging.key, arrive=ARRIVE)
+        assert place.run(prelude) == ("", "")
+        yield place
+        place.close()
+    finally:
+        place.process.kill() if place.process.is_running() else None
+
+
+def workers_of(place: Terminal | Kernel) -> list[psutil.Process]:
+    """Processes below, but not the tracker of multiprocessing, which lives as long as its parent."""
+    return [
+        child for child in place.process.children(recursive=True)
+        if not child.is_running() or "resource_tracker" not in " ".join(child.cmdline())
+    ]  # fmt: skip
+
+
+def interrupted(place: Terminal | Kernel, cell: str, begun: Callable[[], bool]) -> str:
+    """Run a cell, interrupt it once it has begun; returns what it printed. Nothing may be left of it."""
+    with ThreadPoolExecutor(1) as executor:
+        running: Future = executor.submit(place.run, cell)
+        until(lambda: begun() or running.done(), f"{cell} had begun")
+        assert not running.done(), running.result()
+        workers = workers_of(place)
+        place.interrupt()
+        try:  # 2 seconds are promised. A busy machine gets more; without the promise it would be 20 or more.
+            printed, end = running.result(10)
+        except TimeoutError:
+            place.process.kill()
+            raise
+    assert end.startswith("KeyboardInterrupt"), (printed, end)
+    until(lambda: all(map(ended, workers)), f"{workers} had ended")
+    until(lambda: not workers_of(place), "no process was left, not even a zombie")
+    return printed
+
+
+def written(place: Terminal | Kernel, name: str) -> list[Path]:
+    return list(place.folder.glob(f"cache/runs/**/{name}/*.jpg"))
+
+
+def assert_no_leftovers(place: Terminal | Kernel) -> None:
+    cell = "helpers.connect(helpers.Settings(access_key=helpers.Secret('x' * 43)))"
+    assert place.run(f"{cell};")[1] == ""
+    assert list(place.folder.rglob("*.part")) == []
+
+
+# --- Ctrl-C and "interrupt kernel" --------------------------------------------------------------------------------
+
+SILENT = {"path": "&silent", "fault": "silence"}
+STALLED = {"path": "&stall", "fault": "stall"}
+DRIPPING = {"path": "&drip", "fault": "drip-head", "value": 0.5}
+BUSY = {"path": "&busy", "fault": "503", "value": 10}
+DOWNLOADS = [
+    ("interrupt of a serial download", "download_serial", "&silent"),
+    ("interrupt of threads (map), silent connections", "download_map", "&silent"),
+    ("interrupt of threads (map), stalled connections", "download_map", "&stall"),
+    ("interrupt of threads (map), headers that drip", "download_map", "&drip"),
+    ("interrupt of threads (map), pauses before another try", "download_map", "&busy"),
+    ("interrupt of threads (submit)", "download_submit", "&silent"),
+    ("interrupt of threads (a queue)", "download_queue", "&stall"),
+    ("interrupt of processes that download", "download_processes", "&silent"),
+]
+RESIZES = [
+    ("interrupt of a serial resize", "resize_serial"),
+    ("interrupt of threads that resize", "resize_threads"),
+    ("interrupt of processes that resize (submit)", "resize_processes"),
+    ("interrupt of processes that resize (Pool)", "resize_pool"),
+]
+
+
+@pytest.mark.parametrize(("name", "function", "how"), DOWNLOADS, ids=[f"{f} {how[1:]}" for _, f, how in DOWNLOADS])
+def test_an_interrupted_download_stops_at_once_and_tells_what_it_has(
+    place: Terminal | Kernel,
+    hanging: practice.PracticeServer,
+    record_property: Record,
+    name: str,
+    function: str,
+    how: str,
+) -> None:
+    hanging.faults(SILENT, STALLED, DRIPPING, BUSY)
+    asked = hanging.stats()["images"]
+    busy = ARRIVE + (1 if "serial" in function else 2 if "processes" in function else 8)
+    printed = interrupted(
+        place,
+        f"timed_run({function}, hanging('{how}'))",
+        lambda: len(written(place, function)) == ARRIVE and hanging.stats()["images"] - asked >= busy,
+    )
+    assert re.search(rf"\b{ARRIVE} of {PHOTOS}\b", printed), printed
+    assert len(written(place, function)) == ARRIVE
+    assert_no_leftovers(place)
+    assert place.run(f"print(helpers.problems(timed_run({function}, photos)))") == ("[]\n", "")  # it works again
+    record_property("fault", name)
+    record_property("times", 1)
+
+
+@pytest.mark.parametrize(("name", "function"), RESIZES, ids=[function for _, function in RESIZES])
+def test_an_interrupted_resize_stops_at_once_and_tells_what_it_has(
+    place: Terminal | Kernel, record_property: Record, name: str, function: str
+) -> None:
+    printed = interrupted(place, f"timed_run({function}, many)", lambda: len(written(place, function)) > 4)
+    found = re.search(rf"\b(\d+) of {LINKS:,}\b", printed)
+    assert found, printed
+    assert int(found[1]) <= len(written(place, function)) <= int(found[1]) + 2
+    assert_no_leftovers(place)
+    assert place.run(f"print(helpers.problems(timed_run({function}, many[:8])))") == ("[]\n", "")
+    record_property("fault", name)
+    record_property("times", 1)
+
+
+def test_processes_stop_even_if_only_their_parent_gets_the_signal(
+    place: Terminal | Kernel, hanging: practice.PracticeServer, record_property: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging.faults(SILENT)
+    monkeypatch.setattr(place, "interrupt", lambda: place.process.send_signal(signal.SIGINT))
+    cell = "timed_run(download_processes, hanging('&silent'))"
+    asked = hanging.stats()["images"]
+    interrupted(place, cell, lambda: hanging.stats()["images"] - asked >= ARRIVE + 2)
+    assert_no_leftovers(place)
+    record_property("fault", "interrupt of the parent of processes alone")
+    record_property("times", 1)
+
+
+@pytest.mark.parametrize("fault", ["silence", "stall"])
+def test_interrupted_collecting_keeps_what_it_has(
+    place: Terminal | Kernel, hanging: practice.PracticeServer, record_property: Record, fault: str
+) -> None:
+    page = place.folder / fault / "practice-test.jsonl"
+    passing = {"path": RANDOM, "fault": "delay", "value": 0, "times": 1}
+    hanging.faults(passing, {"path": RANDOM, "fault": fault})
+    asked = hanging.stats()["requests"]
+    interrupted(
+        place,
+        f"helpers.collect_photos(source, 60, cache=Path('{fault}'))",
+        lambda: page.exists() and hanging.stats()["requests"] - asked == 2,
+    )
+    [line] = page.read_text(encoding="utf-8").splitlines()
+    assert len(json.loads(line)["photos"]) == 30
+    again = place.run(f"print(len(helpers.collect_photos(source, 30, cache=Path('{fault}'))))")
+    assert again[0].endswith("30\n") and "no request was needed" in again[0]
+    record_property("fault", "interrupt of collect_photos")
+    record_property("times", 1)
+
+
+def test_interrupted_waiting_for_the_quota_ends(
+    place: Terminal | Kernel, hanging: practice.PracticeServer, record_property: Record
+) -> None:
+    hanging.faults({"path": RANDOM, "fault": "quota"})
+    asked = hanging.stats()["requests"]
+    interrupted(
+        place,
+        "helpers.collect_photos(source, 60, wait=True, cache=Path('quota'))",
+        lambda: hanging.stats()["requests"] > asked,
+    )
+    record_property("fault", "interrupt while waiting for the quota")
+    record_property("times", 1)
+
+
+def test_interrupted_drawing_leaves_no_process_and_keeps_what_it_drew(
+    place: Terminal | Kernel, record_property: Record, pictures: Path
+) -> None:
+    def drawn() -> list[Path]:
+        return list(place.folder.glob("cache/practice/*/*.jpg"))
+
+    interrupted(place, "helpers.connect(helpers.Settings(photos=40))", lambda: len(drawn()) >= 2)
+    whole = {path.name: path.read_bytes() for path in pictures.glob("pictures-*/*.jpg")}
+    assert 2 <= len(drawn()) < 40
+    assert all(path.read_bytes() == whole[path.name] for path in drawn())
+    record_property("fault", "interrupt while the server draws")
+    record_property("times", 1)
+
+
+# --- kill -9 -----------------------------------------------------------------------------------------------------
+
+KILLS = {"notebook": 12, "worker": 18, "server": 20}  # 50 in all
+
+
+def names(folder: Path) -> set[str]:
+    """Every file that stands or stood in a folder for photos or thumbnails, whatever its name."""
+    places = (folder / "cache" / "runs", folder / "images", folder / "thumbnails")
+    return {
+        f"{path}/{name}" for place in places for path, _, found in os.walk(place) for name in found if ".jpg" in name
+    }
+
+
+def kill_after(moment: int, folder: Path, victim: Callable[[], int | None], over: Callable[[], bool]) -> bool:
+    """Kill a process once `moment` files have been seen, the unfinished ones included; whether it came to that."""
+    seen: set[str] = set()
+    before = names(folder)
+    while len(seen) < moment:
+        if over():
+            return False
+        seen |= names(folder) - before
+    pid = victim()
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGKILL)
+    return True
+
+
+@pytest.fixture(scope="module")
+def whole(hanging: practice.PracticeServer, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Digests of all photographs and of all thumbnails as they should be."""
+    folder = tmp_path_factory.mktemp("whole")
+    drawn = list(pictures.glob("pictures-*/*.jpg"))
+    for size in (200, 1080):
+        (folder / str(size)).mkdir()
+        with ThreadPoolExecutor(2) as executor:
+            list(executor.map(helpers.make_thumbnail, drawn, repeat(folder / str(size)), repeat(size)))
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in [*drawn, *folder.rglob("*.jpg")]}
+
+
+def assert_nothing_is_half_written(folder: Path, whole: set[str]) -> None:
+    for path in map(Path, names(folder)):
+        if path.suffix == ".jpg":
+            assert hashlib.sha256(path.read_bytes()).hexdigest() in whole, path
+
+
+def clean_up() -> None:
+    """What every start of the notebook does."""
+    helpers.connect(helpers.Settings(access_key=helpers.Secret("x" * 43)))
+    assert list(Path().rglob("*.part")) == []
+
+
+NOTEBOOK = """
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
+import helpers
+
+def download_threads(photos, folder):
+    with ThreadPoolExecutor(4) as executor:
+        list(executor.map(helpers.download_photo, photos, repeat(folder)))
+
+def resize_processes(images, folder):
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        list(executor.map(helpers.make_thumbnail, images, repeat(folder)))
+
+source = helpers.connect(helpers.Settings(photos=60, latency_ms=2, bandwidth_mbit=0))
+photos = source.photos(helpers.collect_photos(source, 60))
+print("ready", flush=True)
+sys.stdin.readline()
+download = helpers.timed_run(download_threads, photos)
+images = helpers.keep(download, "images")
+resize = helpers.timed_run(resize_processes, images)
+helpers.keep(resize, "thumbnails")
+print(helpers.problems(download) + helpers.problems(resize), flush=True)
+"""
+
+
+def notebook(folder: Path, pictures: Path) -> subprocess.Popen:
+    """A process that does what the notebook does, as soon as it gets a line."""
+    (folder / "cache").mkdir(parents=True, exist_ok=True)
+    if not (folder / "cache" / "practice").exists():
+        (folder / "cache" / "practice").symlink_to(pictures)
+    process = subprocess.Popen(
+        [sys.executable, "-c", NOTEBOOK],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    for line in process.stdout:  # another line tells of metadata that are there already
+        if line == "ready\n":
+            return process
+    raise AssertionError("the notebook ended before it was ready")
+
+
+@pytest.mark.parametrize("chain", [1, 2])
+def test_a_killed_notebook_leaves_nothing_half_written_and_no_process_and_the_last_one_completes(
+    pictures: Path, whole: set[str], record_property: Record, tmp_path: Path, chain: int
+) -> None:
+    chance, kills = random.Random(chain), 0
+    while kills < KILLS["notebook"] // 2:
+        with notebook(tmp_path, pictures) as process:
+            family = []
+
+            def victim(process: subprocess.Popen = process, family: list = family) -> int:
+                family.extend(psutil.Process(process.pid).children(recursive=True))
+                return process.pid
+
+            process.stdin.write("\n")
+            process.stdin.flush()
+            kills += kill_after(chance.randrange(1, 150), tmp_path, victim, lambda: process.poll() is not None)
+        assert_all_end(family)
+        assert_nothing_is_half_written(tmp_path, whole)
+    with notebook(tmp_path, pictures) as process:
+        assert process.communicate("\n")[0] == "[]\n"
+    assert_nothing_is_half_written(tmp_path, whole)
+    for folder in ("images", "thumbnails"):
+        assert len(list((tmp_path / folder).iterdir())) == PHOTOS  # and no .part
+    clean_up()
+    record_property("fault", "kill -9 of a notebook's process")
+    record_property("times", kills)
+
+
+def download_threads(photos: list[Photo], folder: Path) -> None:
+    with ThreadPoolExecutor(4) as executor:
+        list(executor.map(helpers.download_photo, photos, repeat(folder)))
+
+
+def download_processes(photos: list[Photo], folder: Path) -> None:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        list(executor.map(helpers.download_photo, photos, repeat(folder)))
+
+
+def resize_processes(images: list[Path], folder: Path) -> None:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        list(executor.map(helpers.make_thumbnail, images, repeat(folder), repeat(1080)))
+
+
+def killed_run(function: Callable, items: Sequence, moment: int, victim: Callable[[], int | None]) -> tuple[bool, Run]:
+    """A timed run during which a process is killed; whether it came to that, and the run unless it raised."""
+    over = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        killer = executor.submit(kill_after, moment, Path(), victim, over.is_set)
+        try:
+            run = timed_run(function, items)
+        except BrokenProcessPool:
+            run = None
+        over.set()
+        return killer.result(), run
+
+
+def test_a_killed_worker_leaves_nothing_half_written_and_a_rerun_completes(
+    server: practice.PracticeServer, photos: list[Photo], pictures: Path, whole: set[str], record_property: Record
+) -> None:
+    chance, kills = random.Random(3), 0
+    drawn = sorted(pictures.glob("pictures-*/*.jpg"))
+    work = [(resize_processes, drawn), (download_processes, photos)]
+
+    def victim() -> int | None:
+        workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+        return chance.choice(workers).pid if workers else None
+
+    while kills < KILLS["worker"]:
+        function, items = work[kills % 2]
+        killed, run = killed_run(function, items, chance.randrange(1, len(items)), victim)
+        assert run is None or problems(run) == []  # it was killed after its last item
+        kills += killed
+        assert_nothing_is_half_written(Path(), whole)
+        clean_up()
+    for function, items in work:
+        assert problems(timed_run(function, items)) == []
+    record_property("fault", "kill -9 of a worker")
+    record_property("times", kills)
+
+
+def test_a_killed_server_is_told_and_another_one_gives_the_rest(
+    start: Callable[..., practice.PracticeServer],
+    pictures: Path,
+    whole: set[str],
+    record_property: Record,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(helpers, "TRIES", 1)  # no pauses
+    chance, kills = random.Random(4), 0
+    server = start()
+    records = collect_photos(source_of(server), PHOTOS)
+    with ThreadPoolExecutor(1) as executor:
+        while kills < KILLS["server"]:
+            following = executor.submit(start)
+            photos = source_of(server).photos(records)
+            killed, run = killed_run(
+                download_threads, photos, chance.randrange(1, PHOTOS), lambda server=server: server.process.pid
+            )
+            kills += killed
+            assert {outcome.error for outcome in run.outcomes} <= {
+                None, "the connection broke off", "the connection was refused"
+            }  # fmt: skip
+            assert len(run.outcomes) == PHOTOS
+            assert len(run.files) == len(run.done)
+            assert not killed or problems(run) != [] or len(run.done) == PHOTOS
+            assert_nothing_is_half_written(Path(), whole)
+            server = following.result()
+    assert problems(timed_run(download_threads, source_of(server).photos(records))) == []
+    record_property("fault", "kill -9 of the practice server")
+    record_property("times", kills)
+
+
+# --- two at once -------------------------------------------------------------------------------------------------
+
+
+def test_two_notebooks_at_once_in_one_folder_both_complete(
+    pictures: Path, whole: set[str], record_property: Record, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "practice").symlink_to(pictures)
+    with ThreadPoolExecutor(2) as executor:
+        both = list(executor.map(notebook, [tmp_path] * 2, [pictures] * 2))
+        said = list(executor.map(lambda process: process.communicate("\n")[0], both))
+    assert said == ["[]\n"] * 2
+    assert_nothing_is_half_written(tmp_path, whole)
+    for folder in ("images", "thumbnails"):
+        assert len(list((tmp_path / folder).iterdir())) == PHOTOS
+    [metadata] = (tmp_path / "cache" / "metadata").iterdir()
+    assert {len(json.loads(line)["photos"]) for line in metadata.read_text(encoding="utf-8").splitlines()} == {30}
+    record_property("fault", "two notebooks at once in one folder")
+    record_property("times", 1)
+
+
+def test_two_servers_that_draw_at_once_both_complete(pictures: Path, record_property: Record, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        starts = [executor.submit(practice.start, tmp_path / "cache", photos=6, workers=2) for _ in range(2)]
+        for start in starts:
+            with start.result() as server:
+                assert len(source_of(server).get("/photos", per_page=6)) == 6
+    drawn = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    whole = {path.name: path.read_bytes() for path in pictures.glob("pictures-*/*.jpg")}
+    assert len(drawn) == 6 and all(path.read_bytes() == whole[path.name] for path in drawn)
+    record_property("fault", "two practice servers that draw at once")
+    record_property("times", 1)
