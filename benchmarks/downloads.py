@@ -191,7 +191,7 @@ def report(data: dict) -> list[str]:
         "same SHA-256 as the photos. download_photo, aiohttp and httpx check for the end-of-image marker, write a "
         "temporary file and rename it; the commands and img2dataset do less: no check, no rename. img2dataset is its "
         "own downloader on one shard, in a process that has started before, without resizing, re-encoding and hashes; "
-        f"it also writes a JSON file for each photo. The serial clients fetched {data['part']} photos, and their time is "
+        f"it also writes a JSON file for each photo. The serial clients fetched {data['part']} photos; their time is "
         "scaled. The ratio compares with download_photo in 32 threads, for 64 connections with 64 threads; the ideal "
         "is latency x photos / connections.",
         "",
