@@ -75,6 +75,12 @@ class AssignmentError(Exception):
 QUALITIES = ("regular", "full", "raw")  # of the sizes in a record's `urls`, those that the assignment accepts
 
 
+class Interrupted(KeyboardInterrupt):
+    """A timed run was interrupted; the text says how far it came. A notebook shows it without a traceback."""
+
+    _render_traceback_ = AssignmentError._render_traceback_
+
+
 class SettingsError(AssignmentError):
     """config.ini holds something that can't be used."""
 
@@ -1456,7 +1462,7 @@ def timed_run(function: Callable, items: Sequence[Photo | Path], *arguments: obj
 
     Raises:
         FileProblem: the run's folder can't be written.
-        KeyboardInterrupt: after an interrupt; all workers have stopped, and one line says what was done until then.
+        Interrupted: after an interrupt; all workers have stopped, and the text says what was done until then.
     """
     task, _, _ = function.__name__.partition("_")
     with _on_disk("The run"):
@@ -1507,11 +1513,10 @@ def _timed(function: Callable, task: str, folders: Sequence[Path], *arguments: o
         seconds = _clock() - started
         os.chdir(here)
         done = sum(o.status is Status.DONE for folder in folders for o in _read_journal(folder))
-        print(
-            f"Interrupted: {task}, {done:,} photos were done in {seconds:.1f} s. A timed run begins with an empty "
-            "folder: run this cell again."
-        )
-        raise
+        raise Interrupted(
+            f"{task}, {done:,} photos were done in {seconds:.1f} s. A timed run begins with an empty folder: run this "
+            "cell again."
+        ) from None
     finally:
         os.environ.pop(JOURNAL_VARIABLE, None)
         os.chdir(here)
@@ -1558,9 +1563,15 @@ def _replace_damaged(run: Run, photos: Sequence[Photo]) -> Run:
     """Decode every photo of a download once, and fetch those that are broken inside again; after the clock has stopped.
 
     Decoding takes longer than receiving, so it is no part of a download. A run with such photos does not count, but
-    its photos can be kept. One that is still broken then is left out.
+    its photos can be kept. One that is still broken then is left out. A file of another size than download_photo wrote
+    was changed afterwards: that is for the checks to say.
     """
-    unknown = [name for name, digest in run.files.items() if digest not in _sound]
+    written = {os.path.basename(outcome.path): outcome.bytes for outcome in run.done}
+    unknown = [
+        name
+        for name, digest in run.files.items()
+        if digest not in _sound and (run.folder / name).stat().st_size == written.get(name)
+    ]
     with ThreadPoolExecutor(usable_cpus()) as executor:
         whole = executor.map(lambda name: _is_sound((run.folder / name).read_bytes()), unknown)
         sound = dict(zip(unknown, whole, strict=True))

@@ -417,6 +417,12 @@ def _wrong_work(attempt: Attempt, baseline: Run) -> str:
 def _wrong_files(attempt: Attempt, baseline: Run) -> str:
     """The right calls, but other files than the serial run made."""
     run, kept = attempt.run, KEPT[attempt.task]
+    if run.damaged:
+        return (
+            f"{len(run.damaged):,} photos are broken inside, for example {min(run.damaged)}.jpg: damaged on the way, or "
+            "changed after they were written.\n"
+            f"Next step: leave the files as {ONE_ITEM[attempt.task]} writes them, and run this cell again."
+        )
     extra = run.files.keys() - baseline.files.keys()
     absent = baseline.files.keys() - run.files.keys()
     different = [name for name in baseline.files.keys() & run.files.keys() if run.files[name] != baseline.files[name]]
