@@ -42,11 +42,12 @@ def main() -> None:
     kept.mkdir(parents=True, exist_ok=True)
     for part in [] if asked.report else asked.parts or PARTS:
         common.say(PARTS[part])
+        machine = common.machine()
         try:
             data = importlib.import_module(f"benchmarks.{part}").measure(options)
         except common.Refused as problem:
             raise SystemExit(f"{PARTS[part]}: {problem}") from None
-        data |= {"date": str(date.today()), "machine": common.machine()}
+        data |= {"date": str(date.today()), "machine": machine}
         (kept / f"{part}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     (asked.output / "results.md").write_text(results(kept), encoding="utf-8")
     print(f"Written: {asked.output / 'results.md'}")
