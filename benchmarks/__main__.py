@@ -29,22 +29,25 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, help="folder of JPEGs for the thumbnails (default: practice photos)")
     parser.add_argument("--corpus-photos", type=int, default=default.corpus_photos, help="thumbnails (300)")
     parser.add_argument("--cache", type=Path, default=default.cache, help="folder for photos and files of the runs")
-    parser.add_argument("--output", type=Path, default=common.ROOT / "benchmarks", help="folder of results.md")
+    parser.add_argument("--output", type=Path, help="folder of results.md (benchmarks; with --quick one in the cache)")
     parser.add_argument("--quick", action="store_true", help="24 photos (8 thumbnails), 1 round: does all of it work?")
     parser.add_argument("--report", action="store_true", help="measure nothing, only write results.md again")
     asked = parser.parse_args()
     if asked.quick:
         asked.rounds, asked.photos, asked.corpus_photos = 1, 24, 8
     options = common.Options(asked.rounds, asked.photos, asked.corpus_photos, asked.corpus, asked.cache.resolve())
+    usual = options.cache / "benchmarks" / "quick" if asked.quick else common.ROOT / "benchmarks"
+    asked.output = asked.output or usual
     kept = asked.output / "rounds"
     kept.mkdir(parents=True, exist_ok=True)
     for part in [] if asked.report else asked.parts or PARTS:
         common.say(PARTS[part])
+        machine = common.machine()
         try:
             data = importlib.import_module(f"benchmarks.{part}").measure(options)
         except common.Refused as problem:
             raise SystemExit(f"{PARTS[part]}: {problem}") from None
-        data |= {"date": str(date.today()), "machine": common.machine()}
+        data |= {"date": str(date.today()), "machine": machine}
         (kept / f"{part}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     (asked.output / "results.md").write_text(results(kept), encoding="utf-8")
     print(f"Written: {asked.output / 'results.md'}")

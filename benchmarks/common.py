@@ -245,13 +245,14 @@ def targets(*lines: Target) -> list[str]:
 
 
 def machine() -> dict[str, str]:
-    """What the figures depend on."""
+    """What the figures depend on; to be asked for before anything is measured."""
     model = platform.processor() or platform.machine()
     if (info := Path("/proc/cpuinfo")).exists() and (found := re.search(r"model name\s*: (.*)", info.read_text())):
         model = found[1]
     return {
         "Machine": f"{helpers.usable_cpus()} usable CPUs ({model}), {psutil.virtual_memory().total / 2**30:.0f} GiB, "
         f"{platform.system()} {platform.release()}",
+        "Load when it began": f"{psutil.getloadavg()[0] / helpers.usable_cpus():.0%} of the CPUs in the minute before",
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "Modules": f"version {helpers.fingerprint()} of helpers.py, checks and practice",
     }
