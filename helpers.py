@@ -1694,7 +1694,7 @@ def sweep(
     """
     runs: list[tuple[int, Run]] = []
     plan = [(function, count) for _ in range(repetitions) for function in functions for count in counts]
-    with _bar(len(plan), f"Measuring {len(items)} items", unit=" runs") as bar, _quiet():
+    with _bar(len(plan), f"Measuring {len(items)} items", unit=" runs") as bar, quiet():
         for function, count in plan:
             run = timed_run(function, items, *arguments, count)
             compare(runs[0][1] if runs else run, run)
@@ -1736,10 +1736,10 @@ def _move(path: Path, target: Path) -> None:
 # --- Display: progress and charts -----------------------------------------------------------------------------
 
 
-def progress(iterable: Iterable, description: str, total: int | None = None) -> Iterator:
+def progress(iterable: Iterable, description: str, total: int | None = None, unit: str = " photos") -> Iterator:
     """Pass the items on and count them in one line: live in a notebook or a terminal, readable when saved."""
     total = len(iterable) if total is None else total  # type: ignore[arg-type]
-    with _bar(total, description) as bar:
+    with _bar(total, description, unit) as bar:
         for item in iterable:
             yield item
             bar.update()
@@ -1789,8 +1789,8 @@ def _bar(total: int, description: str, unit: str = " photos", initial: int = 0):
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress lines inside: the sweep has one of its own."""
+def quiet() -> Iterator[None]:
+    """No progress lines inside, for measurements that have one of their own."""
     _progress["disable"] = True
     try:
         yield
