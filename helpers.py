@@ -1148,8 +1148,9 @@ class ClusterError(AssignmentError):
 def as_done(executor: Executor, function: Callable, *iterables: Iterable, limit: int) -> Iterator:
     """Like `executor.map(function, *iterables)`, but yields results as they finish, and sends no more than it must.
 
-    Items are taken from the iterables only as there is room, so these may be endless, or wait for another stage.
-    If the caller stops, or the function raises, what has not begun is cancelled.
+    Items are taken from the iterables only as there is room, so these may be endless, or wait for another stage;
+    while they make it wait for an item, results wait, too. If the caller stops, or the function raises, what has not
+    begun is cancelled.
 
     Args:
         limit: the most items that are under way (sent, and their result not yielded yet). Twice the number of
@@ -1166,6 +1167,8 @@ def as_done(executor: Executor, function: Callable, *iterables: Iterable, limit:
                 future = executor.submit(function, *arguments)
                 under_way.add(future)
                 future.add_done_callback(finished.put)
+                if not finished.empty():
+                    break
             if not under_way:
                 return
             future = finished.get()
@@ -1214,6 +1217,11 @@ def cluster(workers: int, scheduler: str = "") -> Iterator[Executor]:
             yield executor
 
 
+def nap(seconds: float) -> None:
+    """Sleep: an item without work, for which a worker has to import this file."""
+    time.sleep(seconds)
+
+
 def thumbnail_bytes(name: str, body: bytes, size: int = 200) -> tuple[Outcome, bytes]:
     """make_thumbnail for a worker that shares no disk with the sender: an image's bytes in, a thumbnail's bytes out.
 
@@ -1237,11 +1245,15 @@ def pipeline(
     size: int,
     threads: int,
     processes: int,
+    waiting: int = 128,
 ) -> Iterator[Outcome]:
     """Download photos in threads, and make thumbnails of them in processes as they arrive.
 
-    The second stage asks the first one for the next photo. So neither can run ahead of the other by more than the
-    limit, and nothing piles up between them.
+    The second stage asks the first one for the next photo, so a slow second stage holds the first one back.
+
+    Args:
+        waiting: the most photos that have been handed to the second stage and whose thumbnails are not yielded yet.
+            While processes start, downloads go on up to here.
 
     Yields:
         The thumbnails' Outcomes as they finish, and those of the downloads that failed.
@@ -1263,7 +1275,7 @@ def pipeline(
         ) as downloads,
     ):
         folders, sizes = itertools.repeat(thumbnails_folder), itertools.repeat(size)
-        yield from as_done(resizers, make_thumbnail, arrived(downloads), folders, sizes, limit=4 * processes)
+        yield from as_done(resizers, make_thumbnail, arrived(downloads), folders, sizes, limit=waiting)
     yield from failed
 
 

@@ -8,12 +8,13 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+from conftest import wait_until
 
 import helpers
 from helpers import ClusterError, Outcome, Photo, Status, as_done, cluster, compare, timed_run
@@ -23,7 +24,6 @@ pytest.importorskip("distributed", reason="Dask is not installed: pip install -r
 
 ROOT = Path(helpers.__file__).parent
 WORKERS = 2
-PATIENCE = 60  # seconds; a test that waits longer has failed
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,6 @@ def dask() -> Iterator[Executor]:
 def images(server: PracticeServer, pictures: Path) -> list[Path]:
     """Practice photographs, drawn before the server starts."""
     return sorted(pictures.glob("pictures-*/*.jpg"))[:24]
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def workers_of(executor: Executor) -> set[int]:

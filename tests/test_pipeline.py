@@ -11,6 +11,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from conftest import wait_until
 
 import helpers
 from helpers import Photo, Run, Status, UnequalWork, as_done, compare, pipeline, problems, timed_pipeline, timed_run
@@ -159,22 +160,26 @@ def test_thumbnails_are_made_before_the_last_photo_has_come(
         return download(photo, folder)
 
     monkeypatch.setattr(helpers, "download_photo", held_back)
-    results = pipeline(photos, tmp_path, thumbnails, 200, THREADS, PROCESSES)
-    others = list(itertools.islice(results, len(photos) - 1 - 4 * PROCESSES))
-    assert {outcome.status for outcome in others} == {Status.DONE}
-    assert not (tmp_path / f"{photos[0].id}.jpg").exists()
-    others_are_there.set()
-    assert len(others) + len(list(results)) == len(photos) == len(list(thumbnails.glob("*.jpg")))
+    with ThreadPoolExecutor(1) as consumer:
+        try:
+            results = pipeline(photos, tmp_path, thumbnails, 200, THREADS, PROCESSES)
+            outcomes = consumer.submit(list, results)
+            wait_until(lambda: len(list(thumbnails.glob("*.jpg"))) == len(photos) - 1)
+            assert not (tmp_path / f"{photos[0].id}.jpg").exists()
+        finally:
+            others_are_there.set()
+    assert {outcome.status for outcome in outcomes.result()} == {Status.DONE}
+    assert len(outcomes.result()) == len(photos) == len(list(thumbnails.glob("*.jpg")))
 
 
 def test_a_slow_second_stage_holds_the_first_one_back(photos: list[Photo], tmp_path: Path) -> None:
     """Nobody takes thumbnails out after the first one: only as many photos are downloaded as the limits allow."""
     (thumbnails := tmp_path / "thumbnails").mkdir()
-    results = pipeline(photos, tmp_path, thumbnails, 200, 2, 1)
+    results = pipeline(photos, tmp_path, thumbnails, 200, threads=2, processes=1, waiting=4)
     next(results)
     results.close()
     arrived = len(list(tmp_path.glob("*.jpg")))
-    assert 1 <= arrived <= 4 + 2 * 2 + 1 < len(photos)
+    assert 1 <= arrived <= 1 + 4 + 2 * 2 < len(photos)
 
 
 def test_a_download_that_fails_is_yielded_and_the_rest_goes_on(
