@@ -69,37 +69,33 @@ def test_an_endless_iterable_is_no_problem(executor: Executor) -> None:
     results.close()
 
 
-def test_closing_it_cancels_what_has_not_begun(executor: Executor) -> None:
-    begun, go_on = [], threading.Event()
+@pytest.mark.parametrize("trouble", [False, True], ids=["closed", "an exception"])
+def test_what_has_not_begun_is_cancelled(executor: Executor, trouble: bool) -> None:
+    """The first item ends, well or not, when 50 have been sent; those behind it wait until as_done has ended."""
+    begun, all_sent, go_on = [], threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield from range(49)
+        all_sent.set()
+        yield 49
 
     def work(number: int) -> int:
         begun.append(number)
-        assert number == 0 or go_on.wait(PATIENCE)
+        assert (go_on if number else all_sent).wait(PATIENCE)
+        if trouble:
+            raise ArithmeticError("the first one")
         return number
 
-    results = as_done(executor, work, range(100), limit=50)
-    assert next(results) == 0
-    results.close()
+    results = as_done(executor, work, items(), limit=50)
+    if trouble:
+        with pytest.raises(ArithmeticError, match="the first one"):
+            next(results)
+    else:
+        assert next(results) == 0
+        results.close()
     go_on.set()
     executor.shutdown()
     assert len(begun) <= 3  # the first one, and one for each of the two threads
-
-
-def test_an_exception_is_passed_on_and_the_rest_is_cancelled(executor: Executor) -> None:
-    begun, go_on = [], threading.Event()
-
-    def work(number: int) -> int:
-        begun.append(number)
-        if number == 0:
-            raise ArithmeticError("at once")
-        assert go_on.wait(PATIENCE)
-        return number
-
-    with pytest.raises(ArithmeticError, match="at once"):
-        list(as_done(executor, work, range(100), limit=50))
-    go_on.set()
-    executor.shutdown()
-    assert len(begun) <= 3
 
 
 def test_a_limit_below_one_is_refused(executor: Executor) -> None:
