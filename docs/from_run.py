@@ -79,6 +79,7 @@ def facts(saved: Saved) -> dict[str, str]:
     processes = runs["resize", "processes"]
     controls = {row["mode"]: row for row in saved.table("further-controls-run")}
     sweep = saved.table("further-limit")
+    pool, cluster = saved.table("cluster-cost-run")
     photos = int(serial["photos"])
     own = float(serial["in work at once"]) * float(serial["wall time (s)"]) / photos  # seconds for one photo
     size = float(serial["MB written"]) / photos  # MB
@@ -127,6 +128,12 @@ def facts(saved: Saved) -> dict[str, str]:
         "control_coroutines": controls["coroutines"]["wall"],
         "control_processes": controls["processes"]["wall"],
         "control_start_up": controls["processes"]["start-up"],
+        "pipeline_threads": saved.number("pipeline-run", r"With (\d+) threads, both stages"),
+        "pipeline_ratio": saved.number("pipeline-run", r"([\d.]+) times the longer stage"),
+        "pipeline_gain": saved.number("pipeline-run", r"and ([\d.]+) times as fast as one after the other"),
+        "cluster_start_up": f"{float(cluster['start-up (s)']):.1f}",
+        "cluster_overhead": f"{float(cluster['overhead (ms per item)']):.1f}",
+        "pool_overhead": f"{float(pool['overhead (ms per item)']):.1f}",
     }
 
 
@@ -138,6 +145,8 @@ def claims(quoted: dict[str, str]) -> dict[str, bool]:
         "threads helped to resize": one["resize_gain_threads"] > 1.2,
         "the full run gained more than Amdahl's law allows for the short one": one["download_speed_up"] > one["amdahl"],
         "the threads stayed below Little's law": one["download_rate"] < one["little"],
+        "both stages at once took hardly longer than the longer one": one["pipeline_ratio"] <= 1.15,
+        "an item costs more on the cluster than in the pool": one["cluster_overhead"] > one["pool_overhead"],
         "latency is most of a download": one["photo_latency_ms"] > one["photo_transfer_ms"],
     }
 

@@ -211,11 +211,3 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "all_proxy",
     ):
         monkeypatch.delenv(name, raising=False)
-
-
-def wait_until(condition: Callable[[], object], patience: float = 60) -> None:
-    """Look every 10 ms; fail after `patience` seconds."""
-    end = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)

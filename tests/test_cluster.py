@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import wait_until
+from conftest import until
 
 import helpers
 from helpers import ClusterError, Outcome, Photo, Status, as_done, cluster, compare, timed_run
@@ -126,7 +126,7 @@ def test_a_killed_workers_items_are_done_again(images: list[Path], tmp_path: Pat
 
         def kill_one() -> int:
             try:
-                wait_until(lambda: len(list(signs.glob("begun-*"))) == WORKERS)
+                until(lambda: len(list(signs.glob("begun-*"))) == WORKERS, "both workers had begun")
                 victim = int(next(signs.glob("begun-*")).name.split("-")[1])
                 assert victim in workers_of(executor)
                 psutil.Process(victim).kill()  # SIGKILL: it can't defend itself

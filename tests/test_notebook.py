@@ -7,6 +7,7 @@ import io
 import json
 import re
 import statistics
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -16,10 +17,13 @@ from conftest import copy_project
 from nbclient import NotebookClient
 from PIL import Image
 
+import helpers
+
 ROOT = Path(__file__).parent.parent
 CHARTS = {
     "downloads-histogram", "likes", "aspect", "colours", "cameras", "uploads", "download-compare", "contact-photos",
     "resize-compare", "contact-thumbnails", "conclusion-chart", "further-download", "further-resize",
+    "pipeline-timeline",
 }  # fmt: skip
 PHOTOS = 40
 
@@ -121,8 +125,6 @@ def test_the_cells_that_a_tool_may_swap_are_tagged(saved: nbformat.NotebookNode)
 
 def test_the_saved_code_is_what_ran(saved: nbformat.NotebookNode) -> None:
     """The modules were not changed after the notebook was executed: it prints their fingerprint."""
-    import helpers
-
     assert helpers.fingerprint() in printed(saved, "environment")
 
 
@@ -147,6 +149,21 @@ def test_a_fresh_run_reaches_right_verdicts_and_the_summary(fresh: tuple[Path, n
     assert "download RIGHT, resize RIGHT" in box and f"photos: only {PHOTOS};" in box
     todo = printed(notebook, "todo")
     assert todo.count("☐ yours") == 2 and todo.count("☐ open") == 1  # too few photos
+
+
+def test_a_fresh_run_does_both_stages_at_once_and_uses_a_cluster(fresh: tuple[Path, nbformat.NotebookNode]) -> None:
+    _, notebook = fresh
+    assert printed(notebook, "pipeline-run").count("times the longer stage") == 2
+    sent = " ".join(printed(notebook, "cluster-check").split())
+    if find_spec("distributed"):
+        for function in ("thumbnail_bytes", "download_photo", "make_thumbnail"):
+            assert re.search(
+                rf"{function} on the cluster \([^)]*\): {PHOTOS} of {PHOTOS} files with the same bytes", sent
+            )
+        assert "on the cluster it predicts" in " ".join(printed(notebook, "cluster-pays").split())
+    else:
+        assert f"%pip install '{helpers.DISTRIBUTED}'" in sent
+    assert "7,400,000 photos" in printed(notebook, "growth-table")
 
 
 def test_a_fresh_run_leaves_no_process_and_no_temporary_file(fresh: tuple[Path, nbformat.NotebookNode]) -> None:

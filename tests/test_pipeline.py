@@ -11,14 +11,13 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
+from conftest import PATIENCE, until
 
 import helpers
 from helpers import Photo, Run, Status, UnequalWork, as_done, compare, pipeline, problems, timed_pipeline, timed_run
 from practice import PracticeServer
 
 THREADS, PROCESSES = 6, 2
-PATIENCE = 60  # seconds; a test that waits longer has failed
 
 
 @pytest.fixture
@@ -160,7 +159,7 @@ def test_thumbnails_are_made_before_the_last_photo_has_come(
         try:
             results = pipeline(photos, tmp_path, thumbnails, 200, THREADS, PROCESSES)
             outcomes = consumer.submit(list, results)
-            wait_until(lambda: len(list(thumbnails.glob("*.jpg"))) == len(photos) - 1)
+            until(lambda: len(list(thumbnails.glob("*.jpg"))) == len(photos) - 1, "all other thumbnails were there")
             assert not (tmp_path / f"{photos[0].id}.jpg").exists()
         finally:
             others_are_there.set()
