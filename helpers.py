@@ -1040,8 +1040,13 @@ def _thumbnail(path: str, folder: Path | str, size: int) -> dict:
         return {"status": Status.FAILED, "error": "too many pixels: it could be a decompression bomb"}
     except Image.UnidentifiedImageError:
         return {"status": Status.FAILED, "error": "this is not an image that Pillow knows"}
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as problem:  # all that broken files cause
-        return {"status": Status.FAILED, "error": _plain(problem)}
+    except MemoryError:
+        return {"status": Status.FAILED, "error": "there is not enough memory for this image"}
+    except (OSError, ValueError, SyntaxError, EOFError) as problem:  # all that broken files cause
+        if isinstance(problem, OSError) and problem.errno:  # the disk
+            return {"status": Status.FAILED, "error": _plain(problem)}
+        reason = f"the image is broken: {str(problem).partition(' (')[0]}".rstrip(": ")
+        return {"status": Status.FAILED, "error": reason[:200]}
     return {"status": Status.DONE, "path": target, "bytes": size_on_disk}
 
 

@@ -4,9 +4,10 @@
     python benchmarks/load.py 60 600     other numbers
 
 Each number gets a fresh process, in which the notebook's functions run: download in threads, decode every photo, resize
-in processes. The photos are 60 drawings under many ids, without latency. The table says how much memory that process
-(the parent, without its workers) took at most. The metadata are collected in another process: they grow with the
-number of photos whatever one does, and the table tells by how much.
+in processes, a limited number under way at a time (helpers.as_done). The photos are 60 drawings under many ids, without
+latency. The table says how much memory that process took at most, without its workers, but with the packages that the
+notebook imports. The metadata are collected in another process: they grow with the number of photos whatever one does,
+and the table tells by how much.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 import helpers
 import practice
 
-THREADS, PROCESSES, CHUNK = 32, 2, 16
+THREADS, PROCESSES = 32, 2
 
 
 def download_parallel(photos: list[helpers.Photo], folder: Path) -> None:
     with ThreadPoolExecutor(THREADS) as executor:
-        for _ in executor.map(helpers.download_photo, photos, repeat(folder)):
+        for _ in helpers.as_done(executor, helpers.download_photo, photos, repeat(folder), limit=2 * THREADS):
             pass
 
 
 def resize_parallel(paths: list[Path], folder: Path) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as executor:
-        for _ in executor.map(helpers.make_thumbnail, paths, repeat(folder), chunksize=CHUNK):
+        for _ in helpers.as_done(executor, helpers.make_thumbnail, paths, repeat(folder), limit=16 * PROCESSES):
             pass
 
 
@@ -56,6 +57,9 @@ def peak() -> int:
 
 def measure(photos: Sequence[helpers.Photo]) -> dict[str, float]:
     """Both stages for these photos, in the current folder: milliseconds per photo, and megabytes at most."""
+    import matplotlib.pyplot  # noqa: F401 - the notebook's process has them, its workers don't
+    import pandas  # noqa: F401
+
     found = {"photos": len(photos), "MB before": peak() / 1e6}
     downloads = helpers.timed_run(download_parallel, photos)
     found |= {"download ms": downloads.wall / len(photos) * 1e3, "MB after download": peak() / 1e6}

@@ -245,8 +245,8 @@ def shown(folder: Path, key: str) -> list[str]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    copy_project(tmp_path, photos=PHOTOS)
+def project(tmp_path: Path, pictures: Path) -> Path:
+    copy_project(tmp_path, pictures, photos=PHOTOS)
     config = (tmp_path / "config.ini").read_text(encoding="utf-8")
     (tmp_path / "config.ini").write_text(config.replace("access_key =", f"access_key = {KEY}"), encoding="utf-8")
     return tmp_path
