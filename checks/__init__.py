@@ -419,7 +419,7 @@ def _wrong_files(attempt: Attempt, baseline: Run) -> str:
     run, kept = attempt.run, KEPT[attempt.task]
     if run.damaged:
         return (
-            f"{len(run.damaged):,} photos are broken inside, for example {min(run.damaged)}.jpg: damaged on the way, or "
+            f"{len(run.damaged):,} photos are broken inside, such as {min(run.damaged)}.jpg: damaged on the way, or "
             "changed after they were written.\n"
             f"Next step: leave the files as {ONE_ITEM[attempt.task]} writes them, and run this cell again."
         )
