@@ -770,7 +770,7 @@ def _adapter():
             manager = super().proxy_manager_for(proxy, **options)
             return manager if known else watched(manager)
 
-    threading.Thread(target=_watch, daemon=True).start()
+    _start_watch(os.getpid())
     return Adapter(pool_connections=1, pool_maxsize=256)
 
 
@@ -804,10 +804,28 @@ def _hang_up(older_than: float = 0) -> None:
                     socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
 
+@functools.lru_cache
+def _start_watch(process: int) -> None:
+    """Start one watching thread for each process id; a forked worker has none of its parent's threads."""
+    threading.Thread(target=_watch, daemon=True).start()
+
+
 def _watch() -> None:
-    """End what takes longer than the DEADLINE: time-outs alone let an answer drip for ever."""
+    """End what takes longer than the DEADLINE: time-outs alone let an answer drip for ever.
+
+    A worker process may not get the signal of an interrupt, and waits for work for ever if its parent is killed. So it
+    looks after its parent here: it stops with it, and ends with it.
+    """
+    parent = multiprocessing.parent_process()
     while not threading.Event().wait(0.5):
         _hang_up(DEADLINE)
+        if parent and not parent.is_alive():
+            os._exit(1)
+        elif parent and os.path.exists(os.path.join(os.environ.get(JOURNAL_VARIABLE, ""), STOP)):
+            _stop.set()
+            _hang_up()
+        elif parent:
+            _stop.clear()
 
 
 _stop = threading.Event()  # set by an interrupt, until the next timed run
@@ -1303,6 +1321,8 @@ def _recorded(item: str, folder: Path | str, work: Callable[[], dict], began: fl
     """
     worker = _worker()
     started, cpu = _clock(), time.thread_time()
+    if multiprocessing.parent_process():
+        _start_watch(os.getpid())
     journal = os.path.join(folder, JOURNAL)  # outside of a timed run there is none
     if not os.path.exists(journal):
         journal = os.environ.get(JOURNAL_VARIABLE, "")
