@@ -770,6 +770,8 @@ def _adapter():
             manager = super().proxy_manager_for(proxy, **options)
             return manager if known else watched(manager)
 
+    # A deadline that ends in the middle of the headers would show a traceback; the Outcome tells it in plain words.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     _start_watch(os.getpid())
     return Adapter(pool_connections=1, pool_maxsize=256)
 
