@@ -47,7 +47,7 @@ FAULTS = (
     "stall",  # headers and half of the body, then silence
     "drip", "drip-head",  # a byte of the body every `value` seconds; of the headers as well
     "long",  # more bytes than announced
-    "empty", "html", "json", "png", "webp", "truncated", "corrupt",  # status 200, complete, but not the photo
+    "empty", "html", "json", "png", "webp", "truncated", "corrupt", "scrambled",  # 200, but not the photo
     "redirect",  # 302 to `value`
 )  # fmt: skip
 
@@ -355,6 +355,7 @@ class Server:
             "json": Answer(200, b'{"status": "ok"}', {"Content-Type": "application/json"}),
             "truncated": Answer(200, half, answer.headers),
             "corrupt": Answer(200, half + bytes(64) + body[len(half) + 64 :], answer.headers),
+            "scrambled": Answer(200, half + body[len(half) :][63::-1] + body[len(half) + 64 :], answer.headers),
         }
         if fault in replaced:
             return replaced[fault]

@@ -11,15 +11,17 @@ import re
 import shutil
 import socket
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from email.utils import formatdate
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import KEY, PHOTOS, Host, another_host, source_of
+from conftest import KEY, PATIENCE, PHOTOS, Host, another_host, source_of
 
 import helpers
 from helpers import Outcome, Photo, Run, Secret, Source, SourceError, Status, collect_photos, keep, problems, timed_run
@@ -59,11 +61,11 @@ PASSING = [
     ("status 503 with Retry-After as a date", {"fault": "503", "value": "a date"}, "status 503"),
     ("status 429 for a photo", {"fault": "429", "value": 1}, "status 429"),
     ("connection reset", {"fault": "reset"}, "the connection broke off"),
+    ("body cut off", {"fault": "cut"}, "the connection broke off"),
 ]
 # An answer with status 200 that is not the photo.
 NO_JPEG = "the answer is not a JPEG (a log-in page of the Wi-Fi?)"
 BAD_BODIES = [
-    ("body cut off", {"fault": "cut"}, "the connection broke off"),
     ("empty body", {"fault": "empty"}, "the answer was empty"),
     ("HTML with status 200", {"fault": "html"}, NO_JPEG),
     ("JSON with status 200", {"fault": "json"}, NO_JPEG),
@@ -72,7 +74,8 @@ BAD_BODIES = [
     ("JPEG that ends in the middle", {"fault": "truncated"}, "the JPEG ends in the middle"),
 ]
 LONG = ("body longer than announced", {"fault": "long"}, "")
-CORRUPT = ("JPEG with a broken middle", {"fault": "corrupt"}, "")
+ZEROS = ("JPEG with zeros in the middle", {"fault": "corrupt"}, "")
+SCRAMBLED = ("JPEG with a scrambled middle", {"fault": "scrambled"}, "")
 UNREACHABLE = [
     ("connection refused", "the connection was refused"),
     ("unknown host name (DNS)", "the host's name was not found (no network?)"),
@@ -96,22 +99,33 @@ class Faulty:
         return [outcome for outcome in self.run.outcomes if outcome.item in {photo.id for photo in photos}]
 
 
+def scrambled(photo: Photo) -> bytes:
+    """What the fault "scrambled" makes of a photo."""
+    with urllib.request.urlopen(photo.url, timeout=PATIENCE) as answer:
+        body = answer.read()
+    half = len(body) // 2
+    return body[:half] + body[half : half + 64][::-1] + body[half + 64 :]
+
+
 @pytest.fixture(scope="module")
 def faulty(
     start: Callable[..., PracticeServer], pictures: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Faulty]:
     server = start(photos=2 * PHOTOS, pictures=PHOTOS)
-    kinds = [*PASSING, *BAD_BODIES, LONG, CORRUPT]
+    kinds = [*PASSING, *BAD_BODIES, LONG, ZEROS, SCRAMBLED]
     with pytest.MonkeyPatch.context() as patch, socket.socket() as closed:
         patch.chdir(tmp_path_factory.mktemp("faulty"))
         patch.setattr(helpers, "TIMEOUT", (5, 1))
         patch.setattr(helpers, "DEADLINE", 1.5)
         photos = all_photos(source_of(server), 2 * PHOTOS)
-        rest = iter(photos)
+        # Not in every photo this damage can be noticed (benchmarks/soundness.py): these are some where it can.
+        noticed = list(islice((photo for photo in photos if not helpers._is_sound(scrambled(photo))), 2 * EACH))
+        rest = iter([photo for photo in photos if photo not in noticed])
         date = int(time.time() + 4)
         once, always, rules = {}, {}, []
         for name, rule, _ in kinds:
-            once[name], always[name] = ([next(rest) for _ in range(EACH)] for _ in range(2))
+            take = iter(noticed) if name == SCRAMBLED[0] else rest
+            once[name], always[name] = ([next(take) for _ in range(EACH)] for _ in range(2))
             if rule.get("value") == "a date":
                 rule = {**rule, "value": formatdate(date, usegmt=True)}
             for group, times in ((once[name], {"times": 1}), (always[name], {})):
@@ -177,13 +191,25 @@ def test_a_body_longer_than_announced_never_becomes_a_longer_file(faulty: Faulty
     record_property("times", 2 * EACH)
 
 
+def test_zeros_in_the_middle_are_asked_for_once_more(faulty: Faulty, record_property: Record) -> None:
+    """If they come again, they could belong to the photo. What the decoder notices then is another test."""
+    once, always = faulty.outcomes(faulty.once[ZEROS[0]]), faulty.outcomes(faulty.always[ZEROS[0]])
+    assert {(outcome.status, outcome.tries) for outcome in once + always} == {(Status.DONE, 2)}
+    assert_kept(faulty, faulty.once[ZEROS[0]], True)
+    record_property("fault", "JPEG with zeros in the middle")
+    record_property("times", EACH + EACH * 2)
+
+
 def test_a_broken_middle_is_found_after_the_run_and_fetched_once_more(faulty: Faulty, record_property: Record) -> None:
-    name = CORRUPT[0]
+    name = SCRAMBLED[0]
     photos = faulty.once[name] + faulty.always[name]
-    assert sorted(faulty.run.damaged) == sorted(photo.id for photo in photos)
+    assert {outcome.tries for outcome in faulty.outcomes(photos)} == {1}
+    zeros = {photo.id for photo in faulty.always[ZEROS[0]]}
+    assert set(faulty.run.damaged) - zeros == {photo.id for photo in photos}
     assert_kept(faulty, faulty.once[name], True)
     assert_kept(faulty, faulty.always[name], False)
-    record_property("fault", "JPEG with a broken middle")
+    assert f"{len(faulty.run.damaged)} photos arrived broken inside" in "; ".join(problems(faulty.run))
+    record_property("fault", "JPEG with a scrambled middle")
     record_property("times", EACH + EACH * 2)
 
 
@@ -205,20 +231,20 @@ def test_the_others_go_on_and_the_run_ends_in_bounded_time(faulty: Faulty) -> No
     assert {outcome.status for outcome in faulty.outcomes(faulty.healthy)} == {Status.DONE}
     assert len(run.outcomes) == len(run.items) == 2 * PHOTOS
     assert_kept(faulty, faulty.healthy, True)
-    # Four times 1.5 s, and three pauses of at most 1.5 s: without a deadline, one photo would drip for 2 hours.
+    # Four times 1.5 s, and three pauses of 1 or 1.5 s: without a deadline, one photo would drip for two hours.
     assert run.wall < 40
 
 
 def test_the_run_tells_how_many_retries_it_took_and_that_it_does_not_count(faulty: Faulty) -> None:
     run = faulty.run
     unreachable = len(UNREACHABLE) * EACH * helpers.TRIES
-    again = len(run.damaged)  # after the clock had stopped
+    zeros = {photo.id for photo in faulty.always[ZEROS[0]]}
+    again = sum(2 if name in zeros else 1 for name in run.damaged)  # after the clock had stopped
     assert faulty.requests == sum(outcome.tries for outcome in run.outcomes) - unreachable + again
     assert run.row()["retries"] == sum(outcome.tries - 1 for outcome in run.outcomes)
     found = "; ".join(problems(run))
     failed = EACH * (len(PASSING) + len(BAD_BODIES) + len(UNREACHABLE))
     assert f"{failed} of {2 * PHOTOS} items failed" in found
-    assert str(2 * EACH) in found.split("failed", 1)[1]  # the damaged ones
     assert found in run.sentence()
     assert not list(Path(helpers.CACHE).rglob("*.part"))
 
@@ -251,7 +277,11 @@ def test_the_api_is_not_asked_again_before_its_retry_after(
 
 
 def test_an_api_that_hangs_is_given_up_in_bounded_time(
-    server: PracticeServer, source: Source, record_property: Record, monkeypatch: pytest.MonkeyPatch
+    server: PracticeServer,
+    source: Source,
+    record_property: Record,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(helpers, "TIMEOUT", (5, 0.5))
     monkeypatch.setattr(helpers, "DEADLINE", 1)
@@ -268,6 +298,7 @@ def test_an_api_that_hangs_is_given_up_in_bounded_time(
     with ThreadPoolExecutor(len(slow)) as executor:
         assert all(LATE in text for text in executor.map(ask, [rule["fault"] for _, rule in slow]))
     assert time.monotonic() - begun < 20  # the bytes that drip would take ten minutes
+    assert caplog.records == []  # a notebook would show them, with tracebacks
     record_property("fault", "API that hangs")
     record_property("times", len(slow) * helpers.TRIES)
 
@@ -280,7 +311,6 @@ def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
     pictures: Path,
     record_property: Record,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
 ) -> None:
     """Each photo meets one kind of fault, given by the last digit of its address, at one answer of twenty.
 
@@ -305,8 +335,8 @@ def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
     run = timed_run(download_threads, photos)
     assert problems(run) == []
     retries = run.row()["retries"]
-    assert retries == server.stats()["images"] - 1500
-    assert 40 < retries < 150
+    # Besides the faults, a connection may be shut down just when it is used again: one more try without a request.
+    assert 40 < server.stats()["images"] - 1500 <= retries < 150
     assert pages > 50
     paths = keep(run, "images")
     assert len({path.name for path in paths}) == 1500
@@ -314,7 +344,7 @@ def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
         hashlib.sha256(path.read_bytes()).hexdigest() in whole for whole in [digests(pictures)] for path in paths
     )
     shutil.rmtree("images")  # 250 MB
-    record_property("fault", "1,500 photos in 32 threads, 5 % of the answers faulty in 17 ways")
+    record_property("fault", "1,500 photos in 32 threads, 5 % of the answers faulty in 16 ways")
     record_property("times", retries)
 
 

@@ -716,7 +716,20 @@ REPLACED = [
     ({"fault": "truncated"}, 200, {"Content-Type": JPEG}, lambda body: body[: len(body) // 2]),
     ({"fault": "redirect", "value": "http://a.example/b"}, 302, {"Location": "http://a.example/b"}, lambda body: b""),
 ]  # fmt: skip
-OTHERS = {"png", "webp", "corrupt", "delay", "reset", "silence", "cut", "long", "stall", "drip", "drip-head"}
+OTHERS = {
+    "png",
+    "webp",
+    "corrupt",
+    "scrambled",
+    "delay",
+    "reset",
+    "silence",
+    "cut",
+    "long",
+    "stall",
+    "drip",
+    "drip-head",
+}
 
 
 def test_every_fault_is_tested_here() -> None:
@@ -743,19 +756,21 @@ def test_the_quota_fault_looks_like_a_real_refusal(server) -> None:
     assert {"X-Ratelimit-Limit", "X-Ratelimit-Remaining"} <= set(answer.headers)
 
 
-def test_the_png_webp_and_corrupt_faults_send_a_whole_answer_that_is_not_the_photo(server, image) -> None:
+def test_the_png_webp_corrupt_and_scrambled_faults_send_a_whole_answer_that_is_not_the_photo(server, image) -> None:
     target, body = image
     for kind in ("png", "webp"):
         server.faults({"path": "w=1080", "fault": kind})
         answer = fetch(server.images + target)
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, JPEG)
         assert opened(answer.content).format == kind.upper()
-    server.faults({"path": "w=1080", "fault": "corrupt"})
-    answer = fetch(server.images + target)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, JPEG)
-    changed = [place for place, (old, new) in enumerate(zip(body, answer.content, strict=True)) if old != new]
-    assert 0 < len(changed) <= 64 and changed[-1] - changed[0] < 64
-    assert abs(changed[0] - len(body) // 2) < 64
+    for kind in ("corrupt", "scrambled"):
+        server.faults({"path": "w=1080", "fault": kind})
+        answer = fetch(server.images + target)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, JPEG)
+        changed = [place for place, (old, new) in enumerate(zip(body, answer.content, strict=True)) if old != new]
+        assert 0 < len(changed) <= 64 and changed[-1] - changed[0] < 64
+        assert abs(changed[0] - len(body) // 2) < 64
+        assert (bytes(64) in answer.content) == (kind == "corrupt")
 
 
 def test_the_delay_fault_answers_later_with_the_same_bytes(server, image: tuple[str, bytes]) -> None:
