@@ -106,22 +106,31 @@ def counts(notebook: nbformat.NotebookNode) -> list[int | None]:
     return [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def seen(page: Page) -> tuple[set[str], str]:
-    """Ends of the sources of all pictures, and all text, while scrolling: cells out of sight may not be drawn."""
-    pictures, texts, top = set(), [], -1
-    page.set_viewport_size(HIGH)
+def assert_shows(page: Page, charts: set[str], lines: list[str]) -> None:
+    """The page shows pictures with these ends of their sources, no others, and lines that match these expressions.
+
+    Cells out of sight may not be drawn, and those that come into sight are drawn a moment later: scroll, look again.
+    """
+    pictures, texts = set(), []
     scroller = page.locator(".jp-WindowedPanel-outer").first
-    scroller.evaluate("element => element.scrollTop = 0")
-    while (now := scroller.evaluate("element => element.scrollTop")) != top:
-        top = now
-        page.wait_for_timeout(200)  # the page draws what has come into sight
-        pictures.update(
-            page.eval_on_selector_all(".jp-RenderedImage img", "all => all.map(one => one.src.slice(-250))")
-        )
-        texts.append(scroller.inner_text())
-        scroller.evaluate("element => element.scrollTop += element.clientHeight * 0.8")
+
+    def all_seen() -> bool:
+        top = -1
+        scroller.evaluate("element => element.scrollTop = 0")
+        while (now := scroller.evaluate("element => element.scrollTop")) != top:
+            top = now
+            page.wait_for_timeout(200)  # for most pages enough to be drawn; if not, the next round sees the rest
+            pictures.update(
+                page.eval_on_selector_all(".jp-RenderedImage img", "all => all.map(one => one.src.slice(-250))")
+            )
+            texts.append(scroller.inner_text())
+            scroller.evaluate("element => element.scrollTop += element.clientHeight * 0.8")
+        return pictures >= charts and all(re.search(line, "\n".join(texts)) for line in lines)
+
+    page.set_viewport_size(HIGH)
+    wait_for("pictures and lines in the page", all_seen)
     page.set_viewport_size(WINDOW)
-    return pictures, "\n".join(texts)
+    assert pictures == charts
 
 
 @pytest.mark.parametrize("path", ["lab/tree", "notebooks"], ids=["JupyterLab 4", "Notebook 7"])
@@ -158,13 +167,10 @@ def test_open_run_all_save_and_reload(path: str, page: Page, jupyter: str, folde
     page.goto("about:blank")
     page.goto(jupyter % f"{path}/{name}")
     page.wait_for_selector(IDLE, state="attached")
-    pictures, text = seen(page)
-    assert pictures == charts
-    for line in ("Downloading serially: 100%", "Resizing serially: 100%"):
-        assert re.search(rf"{line}\|\W+\| {PHOTOS}/{PHOTOS} ", text), text[-2000:]
-    for workers in ("8 threads", "2 processes"):
-        assert f"RIGHT: {PHOTOS} items, each done exactly once by {workers}" in text
-    assert "download RIGHT, resize RIGHT" in text  # the box at the top, which the last cells fill
+    progress = [rf"{stage} serially: 100%\|\W+\| {PHOTOS}/{PHOTOS} " for stage in ("Downloading", "Resizing")]
+    workers = [f"RIGHT: {PHOTOS} items, each done exactly once by {n}" for n in ("8 threads", "2 processes")]
+    box = ["download RIGHT, resize RIGHT"]  # at the top; the last cells fill it
+    assert_shows(page, charts, progress + workers + box)
 
 
 def test_the_report_passes_axe(page: Page, tmp_path: Path) -> None:
