@@ -823,7 +823,7 @@ def _watch() -> None:
         _hang_up(DEADLINE)
         if parent and not parent.is_alive():
             os._exit(1)
-        elif parent and os.path.exists(os.path.join(os.environ.get(JOURNAL_VARIABLE, ""), STOP)):
+        elif parent and os.path.exists(os.path.join(os.environ.get(JOURNAL_VARIABLE, os.devnull), STOP)):
             _stop.set()
             _hang_up()
         elif parent:
