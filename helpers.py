@@ -1611,9 +1611,12 @@ def _replace_damaged(run: Run, photos: Sequence[Photo]) -> Run:
         for name, digest in run.files.items()
         if digest not in _sound and (run.folder / name).stat().st_size == written.get(name)
     ]
+
+    def decoded(name: str) -> tuple[str, bool]:
+        return name, _is_sound((run.folder / name).read_bytes())
+
     with ThreadPoolExecutor(usable_cpus()) as executor:
-        whole = executor.map(lambda name: _is_sound((run.folder / name).read_bytes()), unknown)
-        sound = dict(zip(unknown, whole, strict=True))
+        sound = dict(as_done(executor, decoded, unknown, limit=2 * usable_cpus()))
     _sound.update(run.files[name] for name in sound if sound[name])
     damaged = tuple(name.removesuffix(".jpg") for name in sound if not sound[name])
     if not damaged:
@@ -1645,9 +1648,11 @@ def _read_journal(folder: Path) -> tuple[Outcome, ...]:
         if path.name.startswith(LOST):
             reason = os.strerror(int(path.name.removeprefix(LOST)))
             raise FileProblem(f"The records of this run could not be written: {reason}. Make room, and run it again.")
-        for line in path.read_text(encoding="utf-8").splitlines():
-            values = json.loads(line)
-            outcomes.append(Outcome(**values | {"status": Status(values["status"])}))
+        with open(path, encoding="utf-8") as lines:
+            for line in lines:
+                values = json.loads(line)
+                same = {"status": Status(values["status"]), "worker": sys.intern(values["worker"])}
+                outcomes.append(Outcome(**values | same))
     return tuple(sorted(outcomes, key=lambda outcome: outcome.finished))
 
 
