@@ -99,9 +99,9 @@ def _on_disk(step: str) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        name = Path(os.fsdecode(problem.filename)).name if problem.filename else "a file"
+        where = f" at {Path(os.fsdecode(problem.filename)).name}" if problem.filename else ""
         raise FileProblem(
-            f"{step} stopped at {name}: {problem.strerror or problem}. What was complete is kept. Make room, or "
+            f"{step} stopped{where}: {problem.strerror or problem}. What was complete is kept. Make room, or "
             "choose a folder that you may write into, and run this cell again."
         ) from None
 
