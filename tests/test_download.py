@@ -196,7 +196,9 @@ def test_bytes_after_the_announced_length_spoil_neither_this_photo_nor_the_next(
 ) -> None:
     expected = [served(photo) for photo in photos[:2]]
     break_photo(server, photos[0], fault="long")
-    assert [download_photo(photo, folder).tries for photo in photos[:2]] == [1, 1]
+    first, second = (download_photo(photo, folder) for photo in photos[:2])
+    assert (first.status, first.tries, second.status) == (Status.DONE, 1, Status.DONE)
+    assert second.tries <= 2  # the server ends the connection, possibly just when it is used again
     assert [(folder / f"{photo.id}.jpg").read_bytes() for photo in photos[:2]] == expected
 
 

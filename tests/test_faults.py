@@ -54,7 +54,7 @@ PASSING = [
     ("silence before the headers", {"fault": "silence"}, LATE),
     ("headers, then silence", {"fault": "stall"}, LATE),
     ("body that drips", {"fault": "drip", "value": 0.05}, LATE),
-    ("headers that drip", {"fault": "drip-head", "value": 0.05}, LATE),
+    ("headers that drip", {"fault": "drip-head", "value": 0.3}, LATE),
     ("status 500", {"fault": "500"}, "status 500"),
     ("status 502 with HTML", {"fault": "502"}, "status 502"),
     ("status 503 with Retry-After in seconds", {"fault": "503", "value": 1}, "status 503"),
