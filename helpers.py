@@ -1071,31 +1071,38 @@ def _thumbnail(path: str, folder: Path | str, size: int) -> dict:
 
 
 def _shrink(image: Image.Image, size: int) -> Image.Image:
-    """The image as RGB in sRGB, upright, its longer side at most `size` pixels."""
+    """The image as RGB (or YCbCr, as JPEG stores it) in sRGB, upright, its longer side at most `size` pixels."""
     scale = min(1, size / max(image.size))
     fitted = tuple(max(1, round(side * scale)) for side in image.size)
+    profile = image.info.get("icc_profile")
     # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which is faster but softer. The decoder may go down to 1.3
     # times the thumbnail. From twice the thumbnail on, enough is left for BICUBIC; below, only the slower LANCZOS keeps
-    # as much sharpness (benchmarks/results.md).
-    drafted = image.draft(None, tuple(round(side * 1.3) for side in fitted))
+    # as much sharpness. A JFIF file holds YCbCr; without that conversion, colours can be resized for themselves. They
+    # are stored half as fine as brightness, so a quick filter is enough (benchmarks/results.md).
+    as_stored = image.mode == "RGB" and "jfif" in image.info and not profile
+    drafted = image.draft("YCbCr" if as_stored else None, tuple(round(side * 1.3) for side in fitted))
     box = drafted[1] if drafted else (0, 0, *image.size)  # in pixels and fractions of the scaled image
-    bicubic = max(box) >= 2 * max(fitted)
+    fine = Image.Resampling.BICUBIC if max(box) >= 2 * max(fitted) else Image.Resampling.LANCZOS
     orientation = image.getexif().get(0x0112, 1) if "exif" in image.info else 1
-    profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bit(image)
     if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
-    if image.mode not in ("L", "RGB", "RGBA", "CMYK"):
+    if image.mode not in ("L", "RGB", "RGBA", "CMYK", "YCbCr"):
         image = image.convert("RGB")
-    image = image.resize(fitted, Image.Resampling.BICUBIC if bicubic else Image.Resampling.LANCZOS, box)
+    if image.mode == "YCbCr":
+        brightness, *colours = image.split()
+        coarse = [band.resize(fitted, Image.Resampling.BOX, box) for band in colours]
+        image = Image.merge("YCbCr", [brightness.resize(fitted, fine, box), *coarse])
+    else:
+        image = image.resize(fitted, fine, box)
     if profile:
         image = _to_srgb(image, profile)
     if image.mode == "RGBA":
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
         image = white
-    if image.mode != "RGB":
+    if image.mode not in ("RGB", "YCbCr"):
         image = image.convert("RGB")
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
