@@ -485,6 +485,7 @@ def notebook(folder: Path, pictures: Path) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,
     )
     for line in process.stdout:  # another line tells of metadata that are there already
         if line == "ready\n":
@@ -513,9 +514,8 @@ def test_a_killed_notebook_leaves_nothing_half_written_and_no_process_and_the_la
         # concurrent.futures for ever; so does the tracker of multiprocessing, as long as there are workers.
         begun = {path.name.split("-")[0] for path in tmp_path.glob(f"cache/runs/{process.pid}/*/{helpers.JOURNAL}/*")}
         assert_all_end(servers + [child for child in family if str(child.pid) in begun])
-        for child in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         assert_nothing_is_half_written(tmp_path, whole)
     with notebook(tmp_path, pictures) as process:
         assert process.communicate("\n")[0] == "[]\n"
@@ -543,16 +543,27 @@ def resize_processes(images: list[Path], folder: Path) -> None:
 
 
 def killed_run(function: Callable, items: Sequence, moment: int, victim: Callable[[], int | None]) -> tuple[bool, Run]:
-    """A timed run during which a process is killed; whether it came to that, and the run unless it raised."""
+    """A timed run during which a process is killed; whether it came to that, and the run unless it raised.
+
+    A worker that is killed when there is no more work can leave the others waiting for a lock, and the pool for them:
+    a known weakness of concurrent.futures, which is rescued here and avoided below.
+    """
     over = threading.Event()
     with ThreadPoolExecutor(1) as executor:
         killer = executor.submit(kill_after, moment, Path(), victim, over.is_set)
+        rescue = threading.Timer(PATIENCE, lambda: [worker.kill() for worker in own_workers()])
+        rescue.start()
         try:
             run = timed_run(function, items)
         except BrokenProcessPool:
             run = None
         over.set()
+        rescue.cancel()
         return killer.result(), run
+
+
+def own_workers() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
 
 
 def test_a_killed_worker_leaves_nothing_half_written_and_a_rerun_completes(
@@ -563,12 +574,14 @@ def test_a_killed_worker_leaves_nothing_half_written_and_a_rerun_completes(
     work = [(resize_processes, drawn), (download_processes, photos)]
 
     def victim() -> int | None:
-        workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
-        return chance.choice(workers).pid if workers else None
+        workers = own_workers()
+        half_done = len(list(Path().glob(f"cache/runs/{os.getpid()}/{function.__name__}/*.jpg"))) > len(items) / 2
+        return chance.choice(workers).pid if workers and not half_done else None
 
+    server.faults({"path": "w=1080", "fault": "delay", "value": 0.02})  # so that half of the work takes a while
     while kills < KILLS["worker"]:
         function, items = work[kills % 2]
-        killed, run = killed_run(function, items, chance.randrange(1, len(items)), victim)
+        killed, run = killed_run(function, items, chance.randrange(1, len(items) // 3), victim)
         assert run is None or problems(run) == []  # it was killed after its last item
         kills += killed
         assert_nothing_is_half_written(Path(), whole)
