@@ -780,9 +780,11 @@ class _Watched:
     """A connection of urllib3 that knows since when it has been in use."""
 
     since = float("inf")  # seconds on time.monotonic
+    wire: socket.socket | None = None  # stays when the connection gives its `sock` away to the last answer
 
     def connect(self) -> None:
         super().connect()
+        self.wire = self.sock
         with _lock:
             _connections.add(self)
 
@@ -801,9 +803,9 @@ def _hang_up(older_than: float = 0) -> None:
     """
     with _lock:
         for connection in list(_connections):
-            if time.monotonic() - connection.since >= older_than and connection.sock:
+            if time.monotonic() - connection.since >= older_than:
                 with contextlib.suppress(OSError):
-                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+                    socket.socket.shutdown(connection.wire, socket.SHUT_RDWR)
 
 
 @functools.lru_cache
@@ -820,17 +822,16 @@ def _watch() -> None:
     """
     parent = multiprocessing.parent_process()
     while not threading.Event().wait(0.5):
-        _hang_up(DEADLINE)
+        _hang_up(0 if _stop.is_set() else DEADLINE)  # again: an exchange may have begun while the others were ended
         if parent and not parent.is_alive():
             os._exit(1)
         elif parent and os.path.exists(os.path.join(os.environ.get(JOURNAL_VARIABLE, os.devnull), STOP)):
             _stop.set()
-            _hang_up()
         elif parent:
             _stop.clear()
 
 
-_stop = threading.Event()  # set by an interrupt, until the next timed run
+_stop = threading.Event()  # set by an interrupt, until the function that was interrupted has ended
 
 
 def _back_off(attempt: int, retry_after: str | None = None) -> None:
@@ -1575,7 +1576,6 @@ def _stopping(journals: Sequence[Path]) -> Iterator[None]:
     Otherwise the end of an executor's `with` block would wait until the whole queue is done. Workers look for the file
     STOP before each item, in whatever process they are; connections are shut down, and pauses end.
     """
-    _stop.clear()
     if threading.current_thread() is not threading.main_thread():  # only there a signal can be handled
         yield
         return
@@ -1594,6 +1594,7 @@ def _stopping(journals: Sequence[Path]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        _stop.clear()
 
 
 def _empty(name: str) -> Path:

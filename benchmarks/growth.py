@@ -233,7 +233,7 @@ def measure(sizes: Sequence[int] = SIZES, repetitions: int = REPETITIONS, pictur
         name = f"{stage} {quantity}"
         lines[name] = (line.fixed, line.each)
         deviations[name] = deviation(line, predicted, medians[predicted])
-        spreads[name] = max((max(values[size]) - min(values[size])) / medians[size] for size in fitted)
+        spreads[name] = max((max(values[size]) - min(values[size])) / (medians[size] or 1) for size in fitted)
     return {"runs": runs, "lines": lines, "deviations": deviations, "spreads": spreads}
 
 
