@@ -82,8 +82,9 @@ def fit(points: dict[int, float]) -> Line:
 
 
 def deviation(line: Line, photos: int, measured: float) -> float:
-    """Relative error of the prediction: 0.1 if 10 % more was measured than predicted."""
-    return measured / line(photos) - 1
+    """Relative error of the prediction: 0.1 if 10 % more was measured than predicted; nothing was predicted: infinite."""
+    predicted = line(photos)
+    return measured / predicted - 1 if predicted else math.copysign(math.inf, measured)
 
 
 @dataclass(frozen=True)
