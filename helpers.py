@@ -41,7 +41,6 @@ import tempfile
 import textwrap
 import threading
 import time
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -654,6 +653,10 @@ def _to_int(text: str | None, default: int | None) -> int | None:
 # --- HTTP: one exchange with a server, for the API and for images ----------------------------------------------
 
 
+# A deadline that ends in the middle of the headers would show a traceback; the Outcome tells it in plain words.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
 class NoAnswer(Exception):
     """An exchange failed in a way that may pass; the text says how, in plain words."""
 
@@ -697,6 +700,8 @@ def _fetch(address: str, key: Secret | None = None) -> tuple[int, Mapping[str, s
         pass
     else:
         trouble = "no answer in time"
+    finally:
+        _in_use.pop(threading.get_ident(), None)
     # Raised out here, without the exception before: its frames and its request hold the key.
     if trouble is None:
         raise KeyboardInterrupt
@@ -720,7 +725,7 @@ class _Host:
 
 
 _hosts: dict[tuple[int, str], _Host] = {}
-_lock = threading.RLock()  # may be taken again by the handler of an interrupt
+_lock = threading.Lock()
 
 
 def _host(address: str) -> _Host:
@@ -770,42 +775,35 @@ def _adapter():
             manager = super().proxy_manager_for(proxy, **options)
             return manager if known else watched(manager)
 
-    # A deadline that ends in the middle of the headers would show a traceback; the Outcome tells it in plain words.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
     _start_watch(os.getpid())
     return Adapter(pool_connections=1, pool_maxsize=256)
 
 
 class _Watched:
-    """A connection of urllib3 that knows since when it has been in use."""
+    """A connection of urllib3 that says what its thread waits for."""
 
-    since = float("inf")  # seconds on time.monotonic
+    since = 0.0  # when its exchange began, in seconds on time.monotonic
     wire: socket.socket | None = None  # stays when the connection gives its `sock` away to the last answer
 
     def connect(self) -> None:
         super().connect()
         self.wire = self.sock
-        with _lock:
-            _connections.add(self)
 
     def request(self, *arguments: object, **options: object) -> None:
         self.since = time.monotonic()
+        _in_use[threading.get_ident()] = self
         super().request(*arguments, **options)
 
 
-_connections: weakref.WeakSet[_Watched] = weakref.WeakSet()
+_in_use: dict[int, _Watched] = {}  # the connection of each thread that is in an exchange
 
 
 def _hang_up(older_than: float = 0) -> None:
-    """Shut down the connections whose exchange began so many seconds ago; whoever waits on one gets an error at once.
-
-    Connections that nobody uses may be among them: urllib3 opens new ones in their place.
-    """
-    with _lock:
-        for connection in list(_connections):
-            if time.monotonic() - connection.since >= older_than:
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(connection.wire, socket.SHUT_RDWR)
+    """Shut down the connections whose exchange began so many seconds ago: whoever waits on one gets an error."""
+    for connection in list(_in_use.values()):
+        if connection.wire and time.monotonic() - connection.since >= older_than:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(connection.wire, socket.SHUT_RDWR)
 
 
 @functools.lru_cache

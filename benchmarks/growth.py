@@ -82,7 +82,7 @@ def fit(points: dict[int, float]) -> Line:
 
 
 def deviation(line: Line, photos: int, measured: float) -> float:
-    """Relative error of the prediction: 0.1 if 10 % more was measured than predicted; nothing was predicted: infinite."""
+    """Relative error of the prediction: 0.1 if 10 % more was measured than predicted; infinite if that was nothing."""
     predicted = line(photos)
     return measured / predicted - 1 if predicted else math.copysign(math.inf, measured)
 

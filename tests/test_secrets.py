@@ -114,6 +114,7 @@ def holders(secret):
 
 if __name__ == "__main__":
     logging.basicConfig(filename="debug.log", level=logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.DEBUG)
     api, images, closed, faults = json.loads(sys.argv[1])
     helpers.UNSPLASH, helpers.UNSPLASH_IMAGES = api, (images,)
     helpers._back_off = lambda *_, **__: None
