@@ -1,4 +1,7 @@
-"""Measures some parts or all of them, and writes benchmarks/results.md from what is measured so far."""
+"""Measures some parts or all of them, and writes benchmarks/results.md from what is measured so far.
+
+The targets of all parts stand in README.md, too.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import json
 from datetime import date
 from pathlib import Path
 
+BEGIN, END = ("<!-- from the benchmarks: written by python -m benchmarks -->", "<!-- end of the benchmarks -->")
 PARTS = {
     "thumbnails": "Thumbnails",
     "executors": "Processes that make thumbnails",
@@ -51,6 +55,25 @@ def main() -> None:
         (kept / f"{part}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     (asked.output / "results.md").write_text(results(kept), encoding="utf-8")
     print(f"Written: {asked.output / 'results.md'}")
+    if asked.output == common.ROOT / "benchmarks":
+        page = common.ROOT / "README.md"
+        page.write_text(quoting(page.read_text(encoding="utf-8"), results(kept)), encoding="utf-8")
+
+
+def quoting(page: str, text: str) -> str:
+    """The README with the targets of the results between its two marks."""
+    rows, part, inside = [], "", False
+    for line in text.splitlines():
+        part = line.removeprefix("## ") if line.startswith("## ") else part
+        if line.startswith("| target |"):
+            inside = True
+            rows.append(f"| **{part}** | | | |")
+        elif inside and line.startswith("|"):
+            rows += [] if line.startswith("| --- ") else [line]
+        else:
+            inside = False
+    table = "\n".join(["| | target | measured | |", "| --- | ---: | ---: | ---: |", *rows])
+    return f"{page.split(BEGIN)[0]}{BEGIN}\n{table}\n{END}{page.split(END)[1]}"
 
 
 def results(kept: Path) -> str:
@@ -73,6 +96,7 @@ def results(kept: Path) -> str:
             lines += [f"- {name}: {fact}" for name, fact in data["machine"].items()]
             lines += [f"- Versions: {found}"] if found else []
             lines += ["", *importlib.import_module(f"benchmarks.{part}").report(data)]
+    lines += [(Path(__file__).parent / "reasons.md").read_text(encoding="utf-8")]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -25,6 +25,8 @@ import from_run  # noqa: E402
 import from_tests  # noqa: E402
 import try_packages  # noqa: E402
 
+from benchmarks.__main__ import BEGIN, quoting, results  # noqa: E402
+
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in from_run.PAGES}
 README = PAGES["README.md"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -184,6 +186,15 @@ def project(tmp_path: Path) -> Path:
         notebook = subprocess.run(["git", "show", "HEAD:assignment.ipynb"], cwd=ROOT, capture_output=True, check=True)
         (tmp_path / "assignment.ipynb").write_bytes(notebook.stdout)
     return tmp_path
+
+
+def test_the_benchmarks_on_the_pages_are_those_of_the_rounds_that_were_kept() -> None:
+    written = (ROOT / "benchmarks" / "results.md").read_text(encoding="utf-8")
+    assert results(ROOT / "benchmarks" / "rounds") == written
+    assert quoting(README, written) == README
+    first = re.search(r"\d\.\d\d \(", README.split(BEGIN)[1])
+    changed = README.replace(first[0], "9.99 (")
+    assert changed != README and quoting(changed, written) != changed
 
 
 def test_figures_of_a_run_are_those_of_the_saved_notebook(project: Path) -> None:
