@@ -379,7 +379,7 @@ class Source:
             try:
                 status, headers, body, _ = _fetch(self.api + path, self.key)
             except NoAnswer as problem:
-                trouble = str(problem)
+                trouble, bad = str(problem), bad + isinstance(problem, CutOff)
             else:
                 self.remaining = _to_int(headers.get("X-Ratelimit-Remaining"), self.remaining)
                 if status == 200:
@@ -470,7 +470,8 @@ def _delete_leftovers() -> None:
     """Delete temporary files and folders of timed runs whose process is gone."""
     import psutil  # comes with Jupyter
 
-    folders = (Path(), Path("images"), Path("thumbnails"), CACHE / "metadata", CACHE / "runs")
+    runs = CACHE / "runs"  # a pool that is terminated kills its workers while the notebook lives on
+    folders = (Path(), Path("images"), Path("thumbnails"), CACHE / "metadata", runs, *runs.glob("*/*"))
     for path in itertools.chain.from_iterable(folder.glob("*") for folder in folders):
         owner = re.search(r"\.(\d+)-\d+\.part$", path.name) or re.fullmatch(r"runs/(\d+)", "/".join(path.parts[-2:]))
         if owner and not psutil.pid_exists(int(owner[1])):
@@ -661,6 +662,10 @@ class NoAnswer(Exception):
     """An exchange failed in a way that may pass; the text says how, in plain words."""
 
 
+class CutOff(NoAnswer):
+    """The host ended its answer in the middle, in an orderly way: a bad body, rather than trouble on the way."""
+
+
 def _fetch(address: str, key: Secret | None = None) -> tuple[int, Mapping[str, str], bytes, float]:
     """One HTTP exchange: GET this address. Redirects are not followed, nothing is tried again.
 
@@ -671,7 +676,7 @@ def _fetch(address: str, key: Secret | None = None) -> tuple[int, Mapping[str, s
         Status, headers, whole body, and the seconds until the answer began.
 
     Raises:
-        NoAnswer: trouble that may pass, or the DEADLINE is over.
+        NoAnswer: trouble that may pass, or the DEADLINE is over; CutOff if the body ended too early.
         ValueError: the address makes no sense.
     """
     import requests
@@ -682,7 +687,7 @@ def _fetch(address: str, key: Secret | None = None) -> tuple[int, Mapping[str, s
     if key:
         request.headers = host.request.headers.copy()
         _add_key(request.headers, key)
-    sent, trouble = time.perf_counter(), None
+    sent, trouble, kind = time.perf_counter(), None, NoAnswer
     try:
         with host.adapter.send(
             request, stream=True, timeout=TIMEOUT, verify=host.verify, proxies=host.proxies
@@ -696,6 +701,7 @@ def _fetch(address: str, key: Secret | None = None) -> tuple[int, Mapping[str, s
             return answer.status_code, headers, body, waited
     except (OSError, requests.packages.urllib3.exceptions.HTTPError) as problem:  # a RequestException is an OSError
         trouble = _plain(problem)
+        kind = CutOff if re.search("IncompleteRead|InvalidChunkLength", str(problem)) else NoAnswer
     except KeyboardInterrupt:
         pass
     else:
@@ -705,7 +711,9 @@ def _fetch(address: str, key: Secret | None = None) -> tuple[int, Mapping[str, s
     # Raised out here, without the exception before: its frames and its request hold the key.
     if trouble is None:
         raise KeyboardInterrupt
-    raise NoAnswer("no answer in time" if time.perf_counter() - sent > DEADLINE else trouble)
+    if time.perf_counter() - sent > DEADLINE:
+        raise NoAnswer("no answer in time")
+    raise kind(trouble)
 
 
 def _add_key(headers: MutableMapping[str, str], key: Secret) -> None:
@@ -856,7 +864,9 @@ def _plain(problem: Exception) -> str:
         return "the host's name was not found (no network?)"
     if "refused" in text:
         return "the connection was refused"
-    if any(word in text for word in ("Connection", "Chunked", "IncompleteRead", "Protocol")):
+    if "IncompleteRead" in text or "InvalidChunkLength" in text:
+        return "the answer was cut off"
+    if any(word in text for word in ("Connection", "Chunked", "Protocol")):
         return "the connection broke off"
     return text[:200]
 
@@ -936,7 +946,7 @@ def _download(photo: Photo, folder: Path | str) -> dict:
                     return done | {"waited": waited, "tries": attempt + 1}
                 bad += 1
         except NoAnswer as problem:
-            trouble = str(problem)
+            trouble, bad = str(problem), bad + isinstance(problem, CutOff)
         except ValueError:
             trouble = "the address makes no sense"
             break
@@ -1075,13 +1085,14 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
     fitted = tuple(max(1, round(side * scale)) for side in image.size)
     profile = image.info.get("icc_profile")
     # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which is faster but softer. The decoder may go down to 1.3
-    # times the thumbnail. From twice the thumbnail on, enough is left for BICUBIC; below, only the slower LANCZOS keeps
-    # as much sharpness. A JFIF file holds YCbCr; without that conversion, colours can be resized for themselves. They
-    # are stored half as fine as brightness, so a quick filter is enough (benchmarks/results.md).
+    # times the thumbnail. From 1.5 times on, enough is left for BICUBIC; below, only the slower LANCZOS keeps as much
+    # sharpness. A JFIF file holds YCbCr; without that conversion, colours can be resized for themselves. The encoder
+    # averages them anyway, as it stores them half as fine as brightness. So picking single pixels is enough, and
+    # averaging twice would blur them (benchmarks/results.md).
     as_stored = image.mode == "RGB" and "jfif" in image.info and not profile
     drafted = image.draft("YCbCr" if as_stored else None, tuple(round(side * 1.3) for side in fitted))
     box = drafted[1] if drafted else (0, 0, *image.size)  # in pixels and fractions of the scaled image
-    fine = Image.Resampling.BICUBIC if max(box) >= 2 * max(fitted) else Image.Resampling.LANCZOS
+    fine = Image.Resampling.BICUBIC if max(box) >= 1.5 * max(fitted) else Image.Resampling.LANCZOS
     orientation = image.getexif().get(0x0112, 1) if "exif" in image.info else 1
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bit(image)
@@ -1091,7 +1102,7 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
         image = image.convert("RGB")
     if image.mode == "YCbCr":
         brightness, *colours = image.split()
-        coarse = [band.resize(fitted, Image.Resampling.BOX, box) for band in colours]
+        coarse = [band.resize(fitted, Image.Resampling.NEAREST, box) for band in colours]
         image = Image.merge("YCbCr", [brightness.resize(fitted, fine, box), *coarse])
     else:
         image = image.resize(fitted, fine, box)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,7 @@ PARTS = {
     "downloads": "Downloads",
     "practice_server": "The practice server",
     "overhead": "The progress line and the records",
+    "load": "Many photos",
     "project": "Drawing the photos, and the whole notebook",
 }
 
@@ -53,6 +55,7 @@ def main() -> None:
             raise SystemExit(f"{PARTS[part]}: {problem}") from None
         data |= {"date": str(date.today()), "machine": machine}
         (kept / f"{part}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(options.aside, ignore_errors=True)
     (asked.output / "results.md").write_text(results(kept), encoding="utf-8")
     print(f"Written: {asked.output / 'results.md'}")
     if asked.output == common.ROOT / "benchmarks":

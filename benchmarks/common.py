@@ -45,11 +45,31 @@ class Options:
         return min(3, self.rounds)
 
     def folder(self, *names: str) -> Path:
-        """An empty folder for the files of one run."""
+        """An empty folder for the files of one run; what was in it is set aside."""
         folder = self.cache.joinpath("benchmarks", *names)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            set_aside(folder, self.aside)
         folder.mkdir(parents=True)
         return folder
+
+    @property
+    def aside(self) -> Path:
+        """Where emptied files of former runs stay until the end."""
+        return self.cache / "benchmarks" / "aside"
+
+
+def set_aside(folder: Path, aside: Path) -> None:
+    """Empty the files of a run and move its folder away, without deleting a file.
+
+    Deleting would slow down whoever creates files next: ext4 without a journal does not use a file's number again for
+    some minutes, and looks at every such number whenever it creates a file (`recently_deleted` in the kernel's
+    fs/ext4/ialloc.c). Left as they are, the files would fill the memory.
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            os.truncate(path, 0)
+    aside.mkdir(parents=True, exist_ok=True)
+    folder.rename(aside / f"{folder.name}-{time.time_ns()}")
 
 
 class Refused(Exception):
@@ -156,10 +176,22 @@ def draw(options: Options, count: int) -> list[Path]:
 
 
 @contextmanager
-def served(options: Options, latency: float) -> Iterator[tuple[practice.PracticeServer, list[helpers.Photo]]]:
-    """A practice server with the same latency (seconds) for every answer and no limit of bandwidth, and its photos."""
+def served(
+    options: Options, latency: float, pictures: int = 1500
+) -> Iterator[tuple[practice.PracticeServer, list[helpers.Photo]]]:
+    """A practice server with the same latency (seconds) for every answer and no limit of bandwidth, and its photos.
+
+    Args:
+        pictures: how many different drawings they have at most.
+    """
     with practice.start(
-        options.cache / "practice", photos=options.photos, latency=latency, spread=0, bandwidth=0, quota=1_000_000
+        options.cache / "practice",
+        photos=options.photos,
+        pictures=pictures,
+        latency=latency,
+        spread=0,
+        bandwidth=0,
+        quota=1_000_000,
     ) as server:
         source = helpers.Source("practice", "bench", server.api, [server.images], helpers.Secret(server.key), server)
         records: dict[str, dict] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import shutil
 import statistics
 import tempfile
 import urllib.request
@@ -72,10 +71,10 @@ def check(photos: Sequence[Photo], folder: Path, digests: dict[str, str]) -> Non
 
 
 def timed(
-    client: Callable[..., Round], photos: Sequence[Photo], folder: Path, digests: dict[str, str], *arguments: object,
-    share: float = 1, needs: str = "requests",
+    client: Callable[..., Round], photos: Sequence[Photo], folder: Path, aside: Path, digests: dict[str, str],
+    *arguments: object, share: float = 1, needs: str = "requests",
 ) -> Round:  # fmt: skip
-    """One client once, in a process of its own, its files checked and deleted.
+    """One client once, in a process of its own, its files checked and set aside.
 
     Args:
         share: part of the photos that it gets; its time is scaled to all of them.
@@ -88,7 +87,7 @@ def timed(
         measured = client(some, folder, *arguments)
         check(some, folder, digests)
     finally:
-        shutil.rmtree(folder)
+        common.set_aside(folder, aside)
     return {name: value * len(photos) / len(some) for name, value in measured.items()}
 
 
@@ -109,7 +108,8 @@ def measure(options: Options) -> dict:
             return worker.ask(do="download", urls=[photo.url for photo in some], folder=folder, threads=threads)
 
         def run(client: Callable[..., Round], *arguments: object, where: Path = disk, **more: object):
-            return functools.partial(timed, client, photos, where, digests, *arguments, **more)
+            aside = options.aside if where == disk else where.with_name("aside")
+            return functools.partial(timed, client, photos, where, aside, digests, *arguments, **more)
 
         tools = {
             OURS[32]: run(fresh(clients.ours), 32),

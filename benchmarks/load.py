@@ -1,53 +1,71 @@
 """Do memory and time per photo stay the same when there are many more photos?
 
-    python benchmarks/load.py            1,500 and 25,000 photos from a practice server; needs 8 GB on disk
-    python benchmarks/load.py 60 600     other numbers
-
-Each number gets a fresh process, in which the notebook's functions run: download in threads, decode every photo, resize
-in processes, a limited number under way at a time (helpers.as_done). The photos are 60 drawings under many ids, without
-latency. The table says how much memory that process took at most, without its workers, but with the packages that the
-notebook imports. The metadata are collected in another process: they grow with the number of photos whatever one does,
-and the table tells by how much.
+Download in threads and resize in processes, a limited number of photos under way at a time (helpers.as_done). Each run
+is a fresh process that has imported what the notebook imports. Its memory counts without that of its workers.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import multiprocessing
-import os
-import subprocess
+import shutil
+import statistics
 import sys
-import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
 import psutil
 
-sys.path.append(str(Path(__file__).resolve().parent.parent))
-
 import helpers
-import practice
+from benchmarks import common
+from benchmarks.common import Options, Refused, Round, Target, column, spread
+from helpers import Photo, Status
 
 THREADS, PROCESSES = 32, 2
+TIMES = 25_000 / 1500  # how many times more photos the large runs have
+DRAWINGS = 60  # used again and again, under other ids
+ROOM = 200_000  # bytes, more than a photo has
 
 
-def download_parallel(photos: list[helpers.Photo], folder: Path) -> None:
-    with ThreadPoolExecutor(THREADS) as executor:
-        for _ in helpers.as_done(executor, helpers.download_photo, photos, repeat(folder), limit=2 * THREADS):
-            pass
+def both_stages(photos: Sequence[Photo], folder: Path) -> Round:
+    """Download and resize these photos: milliseconds per photo, and the most memory of this process in MB.
+
+    Workers start before the time begins: this is about what each photo adds.
+    """
+    import matplotlib.pyplot  # noqa: F401 - the notebook's process has them, its workers don't
+    import pandas  # noqa: F401
+
+    images, thumbnails = folder / "images", folder / "thumbnails"
+    for part in (images, thumbnails):
+        part.mkdir(parents=True)
+    paths = [images / f"{photo.id}.jpg" for photo in photos]
+    spawn = multiprocessing.get_context("spawn")
+    with ThreadPoolExecutor(THREADS) as threads, ProcessPoolExecutor(PROCESSES, mp_context=spawn) as processes:
+        for executor, number in ((threads, THREADS), (processes, PROCESSES)):
+            list(executor.map(helpers.nap, repeat(0.5, number)))
+        measured = {"download": each(threads, helpers.download_photo, photos, images, 2 * THREADS)}
+        measured["resize"] = each(processes, helpers.make_thumbnail, paths, thumbnails, 16 * PROCESSES)
+    return measured | {"MB": peak() / 1e6, "seconds": sum(measured.values()) * len(photos) / 1e3}
 
 
-def resize_parallel(paths: list[Path], folder: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=context) as executor:
-        for _ in helpers.as_done(executor, helpers.make_thumbnail, paths, repeat(folder), limit=16 * PROCESSES):
-            pass
+def each(executor: Executor, function: Callable, items: Sequence, folder: Path, limit: int) -> float:
+    """Milliseconds per item."""
+    started = time.perf_counter()
+    for outcome in helpers.as_done(executor, function, items, repeat(folder), limit=limit):
+        if outcome.status is not Status.DONE:
+            raise Refused(f"unequal work: {outcome.item}: {outcome.error}")
+    return (time.perf_counter() - started) * 1e3 / len(items)
 
 
 def peak() -> int:
     """The most memory that this process has had so far, in bytes."""
+    with contextlib.suppress(OSError):  # Linux; getrusage would count the parent's memory before the exec as well
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
     import resource
@@ -55,63 +73,54 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def measure(photos: Sequence[helpers.Photo]) -> dict[str, float]:
-    """Both stages for these photos, in the current folder: milliseconds per photo, and megabytes at most."""
-    import matplotlib.pyplot  # noqa: F401 - the notebook's process has them, its workers don't
-    import pandas  # noqa: F401
+def fill_memory(folder: Path, size: int) -> None:
+    """Write a file of so many bytes, and delete it.
 
-    found = {"photos": len(photos), "MB before": peak() / 1e6}
-    downloads = helpers.timed_run(download_parallel, photos)
-    found |= {"download ms": downloads.wall / len(photos) * 1e3, "MB after download": peak() / 1e6}
-    thumbnails = helpers.timed_run(resize_parallel, helpers.keep(downloads, "images"))
-    helpers.keep(thumbnails, "thumbnails")
-    for run in (downloads, thumbnails):
-        if problems := helpers.problems(run):
-            sys.exit(f"The {run.task} does not count: {'; '.join(problems)}.")
-    return found | {"resize ms": thumbnails.wall / len(photos) * 1e3, "MB after resize": peak() / 1e6}
+    A virtual machine gets memory from its host when it first touches it, which takes longer than to write the photos.
+    """
+    piece = bytes(1 << 24)
+    with (path := folder / "filling").open("wb") as file:
+        for _ in range(size // len(piece)):
+            file.write(piece)
+    path.unlink()
 
 
-def collect(count: int, api: str, images: str, key: str) -> tuple[list[helpers.Photo], float]:
-    """The photos, and the megabytes that a process needs for their metadata."""
-    before = peak()
-    source = helpers.Source("the practice server", "load", api, [images], helpers.Secret(key))
-    return source.photos(helpers.collect_photos(source, count)), (peak() - before) / 1e6
+def measure(options: Options) -> dict:
+    few, many = options.photos, round(options.photos * TIMES)
+    rounds: common.Rounds = {name: {"rounds": []} for name in ("few", "many")}
+    with common.served(replace(options, photos=many), 0, pictures=DRAWINGS) as (_, photos):
+        fill_memory(options.folder("load"), many * ROOM)
+        for count in [few, *[many, few] * min(2, options.rounds)]:
+            folder = options.folder("load")
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as fresh:
+                found = fresh.submit(both_stages, photos[:count], folder).result()
+            rounds["few" if count == few else "many"]["rounds"].append(found)
+            common.say(f"  {count:,} photos: {found['seconds']:.1f} s, {found['MB']:.0f} MB")
+    shutil.rmtree(folder)  # it may be gigabytes
+    return {"few": few, "many": many, "rounds": rounds, "versions": common.versions("requests", "Pillow")}
 
 
-def one(count: int) -> dict[str, float]:
-    """Collect, download and resize so many photos."""
-    drawings = practice.ROOT / "cache" / "practice"
-    with practice.start(drawings, photos=count, pictures=60, latency=0, bandwidth=0, quota=10**6) as server:
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
-            photos, metadata = executor.submit(collect, count, server.api, server.images, server.key).result()
-        return {"photos": count, "MB of metadata": metadata} | measure(photos)
-
-
-def fresh(*arguments: str) -> dict[str, float]:
-    """What this script prints in a new process, in an empty folder."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        command = [sys.executable, __file__, *arguments]
-        return json.loads(
-            subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1]
-        )
-
-
-def main(counts: Sequence[str]) -> None:
-    rows = [fresh("--one", count) for count in counts or ("1500", "25000")]
-    names = list(rows[0])
-    print(f"| {' | '.join(names)} |\n|{' ---: |' * len(names)}")
-    for row in rows:
-        print(f"| {' | '.join(f'{row[name]:,.4g}' if name != 'photos' else f'{row[name]:,}' for name in names)} |")
-    first, last = rows[0], rows[-1]
-    ratios = (f"{name} {last[name] / first[name]:.2f}" for name in names if name != "photos")
-    print(f"\n{last['photos']:,} photos in relation to {first['photos']:,}: {', '.join(ratios)}")
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["--one", count]:
-            print(json.dumps(one(int(count))))
-        case ["--from", address, count]:  # photos from this server, without metadata
-            print(json.dumps(measure([helpers.Photo(f"photo-{n}", f"{address}/{n}") for n in range(int(count))])))
-        case counts:
-            main(counts)
+def report(data: dict) -> list[str]:
+    rounds = data["rounds"]
+    few = {name: statistics.median(column(rounds["few"], name)) for name in ("download", "resize", "MB")}
+    times = {name: [value / few[name] for value in column(rounds["many"], name)] for name in few}
+    return [
+        f"Download in {THREADS} threads and resize in {PROCESSES} processes through helpers.as_done, without latency, "
+        f"the server on the same CPUs. The {data['many']:,} photos are {DRAWINGS} drawings under many ids. Memory is "
+        "the most that the notebook's process took, pandas and matplotlib included, its workers and the metadata not. "
+        "Workers start before the time begins. The ratios are to the median of the small runs.",
+        "",
+        *common.table(
+            ["photos", "runs", "download, ms per photo", "resize, ms per photo", "MB"],
+            [
+                [f"{data[size]:,}", len(column(rounds[size])), *(spread(column(rounds[size], n), form) for n, form in (
+                    ("download", ".2f"), ("resize", ".2f"), ("MB", ".0f")))]
+                for size in ("few", "many")
+            ],
+        ),
+        *common.targets(
+            Target("memory, times that of few photos", times["MB"], at_most=1.2),
+            Target("download: time per photo, times that of few", times["download"], at_most=1.1),
+            Target("resize: time per photo, times that of few", times["resize"], at_most=1.1),
+        ),
+    ]  # fmt: skip

@@ -49,7 +49,7 @@ def pair(options: Options, full: Callable, bare: Callable, items: Sequence) -> c
     def recorded() -> Round:
         with contextlib.redirect_stderr(io.StringIO()):
             run = helpers.timed_run(full, items)
-        run.discard()
+        common.set_aside(run.folder, options.aside)
         if found := helpers.problems(run):
             raise Refused(f"unequal work: {found}")
         return {"seconds": run.wall}

@@ -230,7 +230,7 @@ def test_retried_status_that_stays_fails_in_plain_words_after_all_tries(
 
 
 BROKEN = [
-    ({"fault": "cut"}, "the connection broke off"),
+    ({"fault": "cut"}, "the answer was cut off"),
     ({"fault": "reset"}, "the connection broke off"),
     ({"fault": "stall"}, "no answer in time"),
     ({"fault": "delay", "value": 5}, "no answer in time"),
@@ -241,7 +241,7 @@ BROKEN = [
     ({"fault": "png"}, "the answer is not a JPEG (a log-in page of the Wi-Fi?)"),
     ({"fault": "truncated"}, "the JPEG ends in the middle"),
 ]
-BAD_BODIES = ("empty", "html", "json", "png", "truncated")
+BAD_BODIES = ("cut", "empty", "html", "json", "png", "truncated")
 
 
 @pytest.mark.parametrize(("rule", "words"), BROKEN, ids=[rule["fault"] for rule, _ in BROKEN])

@@ -62,11 +62,11 @@ PASSING = [
     ("status 503 with Retry-After as a date", {"fault": "503", "value": "a date"}, "status 503"),
     ("status 429 for a photo", {"fault": "429", "value": 1}, "status 429"),
     ("connection reset", {"fault": "reset"}, "the connection broke off"),
-    ("body cut off", {"fault": "cut"}, "the connection broke off"),
 ]
 # An answer with status 200 that is not the photo.
 NO_JPEG = "the answer is not a JPEG (a log-in page of the Wi-Fi?)"
 BAD_BODIES = [
+    ("body cut off", {"fault": "cut"}, "the answer was cut off"),
     ("empty body", {"fault": "empty"}, "the answer was empty"),
     ("HTML with status 200", {"fault": "html"}, NO_JPEG),
     ("JSON with status 200", {"fault": "json"}, NO_JPEG),

@@ -1,19 +1,21 @@
-"""Many photos: the notebook's process takes hardly more memory than for few. benchmarks/load.py measures 25,000."""
+"""Many photos: the notebook's process takes hardly more memory than for few. The benchmark `load` measures 25,000."""
 
 from __future__ import annotations
 
 import io
-import json
-import subprocess
+import multiprocessing
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 from conftest import Host
 from PIL import Image
 
-ROOT = Path(__file__).parent.parent
+from benchmarks import load
+from helpers import Photo
+
 FEW, MANY = 500, 3000
 
 
@@ -28,10 +30,9 @@ def test_the_memory_of_the_parent_does_not_grow_with_the_photos(
     most = {}
     for count in (FEW, MANY):
         folder = tmp_path / str(count)
-        folder.mkdir()
-        command = [sys.executable, str(ROOT / "benchmarks" / "load.py"), "--from", host.address, str(count)]
-        ended = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, timeout=120)
-        most[count] = json.loads(ended.stdout.splitlines()[-1])["MB after resize"]
+        photos = [Photo(f"photo-{number}", f"{host.address}/{number}") for number in range(count)]
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as fresh:
+            most[count] = fresh.submit(load.both_stages, photos, folder).result(120)["MB"]
         assert len(list((folder / "thumbnails").iterdir())) == count
     record_property("fault", f"{MANY:,} photos instead of {FEW}")
     record_property("times", 1)
