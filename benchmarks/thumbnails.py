@@ -33,8 +33,8 @@ LADDER = {
     THUMBNAIL: "a JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, and then there are fewer pixels to resize; but "
     "Pillow asks for twice the square box, which a landscape photo of 1,080 x 720 only reaches in full",
     TWICE: "asking for twice the size that the thumbnail really gets lets the decoder use a smaller scale",
-    OURS: "a smaller margin lets it use a smaller scale more often; of the colours, single pixels are picked, because a "
-    "JPEG stores averages of them. The checks, the atomic write and the record are in this step, too",
+    OURS: "a smaller margin lets it use a smaller scale more often; of the colours, single pixels are picked, as the "
+    "encoder averages them anyway. The checks, the atomic write and the record are in this step, too",
 }
 
 

@@ -78,6 +78,18 @@ def test_a_missing_package_is_named() -> None:
         common.needs("no-such-package-as-this")
 
 
+def test_files_of_former_runs_are_emptied_and_set_aside_not_deleted(tmp_path: Path) -> None:
+    """Deleting them would slow down the next tool that creates files, on some file systems."""
+    options = common.Options(cache=tmp_path)
+    for number in range(3):
+        (options.folder("run") / "photo.jpg").write_bytes(bytes([number]) * 1000)
+    assert (options.folder("run", "inner").parent / "photo.jpg").read_bytes() == b"\2" * 1000
+    options.folder("run")
+    sizes = [path.stat().st_size for path in options.aside.rglob("photo.jpg")]
+    assert sizes == [0, 0, 0]
+    assert list((tmp_path / "benchmarks" / "run").iterdir()) == []
+
+
 # --- unequal work -----------------------------------------------------------------------------------------------
 
 
@@ -167,7 +179,7 @@ def twice_the_same(photos: Sequence[helpers.Photo], folder: Path) -> common.Roun
 def test_unequal_downloads_get_no_figure(photos: list[helpers.Photo], tmp_path: Path, client) -> None:
     digests = downloads.reference(photos[:4])
     with pytest.raises(common.Refused, match=r"^unequal work: 3 of 4 photos are right$"):
-        downloads.timed(client, photos[:4], tmp_path / "run", digests)
+        downloads.timed(client, photos[:4], tmp_path / "run", tmp_path / "aside", digests)
     assert not (tmp_path / "run").exists()
 
 
