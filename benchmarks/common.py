@@ -26,6 +26,7 @@ import helpers
 import practice
 
 ROOT = Path(__file__).resolve().parent.parent
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where the system has it
 Round = dict[str, float]  # "seconds", and where it is measured "cpu" (seconds of CPU)
 Rounds = dict[str, dict]  # by tool: {"rounds": [Round, ...]}, or {"refused": why there are none}
 
@@ -70,6 +71,12 @@ def set_aside(folder: Path, aside: Path) -> None:
             os.truncate(path, 0)
     aside.mkdir(parents=True, exist_ok=True)
     folder.rename(aside / f"{folder.name}-{time.time_ns()}")
+
+
+def filesystem(folder: Path) -> str:
+    """The type of the file system that holds a folder, such as "ext4"."""
+    mounts = {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)}
+    return next((mounts[str(parent)] for parent in folder.resolve().parents if str(parent) in mounts), "unknown")
 
 
 class Refused(Exception):

@@ -13,14 +13,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
-
 from benchmarks import clients, common
 from benchmarks.common import Img2dataset, Options, Refused, Round, Target, column, ratios, spread
 from helpers import Photo
 
 LATENCY = 0.05  # seconds
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where the system has it
 OURS = {threads: f"download_photo, {threads} threads" for threads in (32, 16, 64)}
 COLD, WARM = (f"download_photo, 2 processes x 32 threads{when}" for when in ("", ", started before"))
 AIOHTTP = {connections: f"aiohttp, {connections}" for connections in (32, 64)}
@@ -101,7 +98,7 @@ def measure(options: Options) -> dict:
     data: dict = {"photos": options.photos, "part": min(60, options.photos // 4)}
     share = data["part"] / options.photos
     disk = options.folder("downloads") / "run"
-    data["disk"] = filesystem(disk)
+    data["disk"] = common.filesystem(disk)
     with contextlib.closing(Img2dataset()) as worker, common.served(options, LATENCY) as (_, photos):
         digests = reference(photos)
 
@@ -129,9 +126,9 @@ def measure(options: Options) -> dict:
             AIOHTTP[64]: run(fresh(clients.aiohttp), 64, needs="aiohttp"),
         }
         data["rounds"] = common.alternate(tools, options.rounds, {HTTPX: few, WGET: few})
-        if MEMORY.is_dir():
+        if common.MEMORY.is_dir():
             common.say(" files in memory")
-            with tempfile.TemporaryDirectory(dir=MEMORY) as name:
+            with tempfile.TemporaryDirectory(dir=common.MEMORY) as name:
                 where = Path(name, "run")
                 tools = {OURS[number]: run(fresh(clients.ours), number, where=where) for number in AIOHTTP} | {
                     AIOHTTP[number]: run(fresh(clients.aiohttp), number, where=where, needs="aiohttp")
@@ -157,12 +154,6 @@ def measure(options: Options) -> dict:
         | common.program_version("wget")
     )
     return data
-
-
-def filesystem(folder: Path) -> str:
-    """The type of the file system that holds a folder, such as "ext4"."""
-    mounts = {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)}
-    return next((mounts[str(parent)] for parent in folder.resolve().parents if str(parent) in mounts), "unknown")
 
 
 def rows(rounds: common.Rounds, photos: int) -> list[list[str]]:
@@ -202,7 +193,7 @@ def report(data: dict) -> list[str]:
         *common.table(head, rows(rounds, photos)),
     ]
     if "memory" in data:
-        lines += [f"### Files in memory ({MEMORY})", "", *common.table(head, rows(data["memory"], photos))]
+        lines += [f"### Files in memory ({common.MEMORY})", "", *common.table(head, rows(data["memory"], photos))]
 
     def ideal(number: int) -> list[float]:
         return [LATENCY * photos / number / value for value in column(rounds[OURS[number]])]

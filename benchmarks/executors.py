@@ -8,6 +8,7 @@ import multiprocessing
 import statistics
 import subprocess
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -19,15 +20,13 @@ PROCESSES, SIZE, CHUNKS = 2, 200, (1, 4, 8, 16, 32, 64)
 SERIAL, IMPORTS = "serial", ("import helpers", "import requests, PIL.Image", "pass")
 
 
-def resize(chunk: int, paths: list[Path], folder: Path) -> None:
+def resize(chunk: int, paths: list[Path], folder: Path) -> list[helpers.Outcome]:
     """`chunk` 0: one after the other in this process."""
     if not chunk:
-        for path in paths:
-            helpers.make_thumbnail(path, folder, SIZE)
-        return
+        return [helpers.make_thumbnail(path, folder, SIZE) for path in paths]
     arguments = (helpers.make_thumbnail, paths, itertools.repeat(folder), itertools.repeat(SIZE))
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as executor:
-        list(executor.map(*arguments, chunksize=chunk))
+        return list(executor.map(*arguments, chunksize=chunk))
 
 
 def imported(statement: str) -> Round:
@@ -42,8 +41,13 @@ def measure(options: Options) -> dict:
 
     def timed(chunk: int) -> Round:
         folder = options.folder("executors")
+        began = time.perf_counter()
         with common.stopwatch() as measured:
-            resize(chunk, paths, folder)
+            outcomes = resize(chunk, paths, folder)
+        ended = time.perf_counter()
+        measured["start-up"] = min(outcome.started for outcome in outcomes) - began
+        measured["end"] = ended - max(outcome.finished for outcome in outcomes)
+        measured["items"] = sum(outcome.finished - outcome.started for outcome in outcomes)
         digests = common.digests(folder)
         if len(digests) != len(paths) or digests != first.setdefault("files", digests):
             raise Refused("unequal work: other files than in the first run")
@@ -66,6 +70,14 @@ def measure(options: Options) -> dict:
 def report(data: dict) -> list[str]:
     rounds = data["rounds"]
     best = min((name for name in rounds if name != SERIAL), key=lambda name: statistics.median(column(rounds[name])))
+    slower = statistics.median(
+        a / b for a, b in zip(column(rounds[best], "items"), column(rounds[SERIAL], "items"), strict=True)
+    )
+
+    def share(name: str) -> str:
+        parts = zip(column(rounds[best], name), column(rounds[best]), strict=True)
+        return f"{statistics.median(part / whole for part, whole in parts):.1%}"
+
     lines = [
         f"{data['photos']:,} thumbnails of {SIZE} px in {PROCESSES} processes under spawn, the start of the processes "
         "included. All runs wrote the same files (SHA-256).",
@@ -74,6 +86,11 @@ def report(data: dict) -> list[str]:
             ["run", "rounds", "seconds", "speed-up"],
             [[n, len(column(rounds[n])), spread(column(rounds[n])), spread(ratios(rounds, n, SERIAL))] for n in rounds],
         ),
+        f"What {best} lose, as medians: {share('start-up')} of the time until the first item was begun, and "
+        f"{share('end')} from the last one to the end. An item took {slower:.3f} times as long as in the serial run; "
+        "two busy CPUs share memory, and often caches. Without all three, "
+        f"{PROCESSES} processes would be {PROCESSES} times as fast.",
+        "",
         "What a worker imports, as seconds of a fresh Python process:",
         "",
         *common.table(

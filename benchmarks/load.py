@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import shutil
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -88,16 +90,34 @@ def fill_memory(folder: Path, size: int) -> None:
 def measure(options: Options) -> dict:
     few, many = options.photos, round(options.photos * TIMES)
     rounds: common.Rounds = {name: {"rounds": []} for name in ("few", "many")}
-    with common.served(replace(options, photos=many), 0, pictures=DRAWINGS) as (_, photos):
-        fill_memory(options.folder("load"), many * ROOM)
-        for count in [few, *[many, few] * min(2, options.rounds)]:
-            folder = options.folder("load")
+    with (
+        common.served(replace(options, photos=many), 0, pictures=DRAWINGS) as (_, photos),
+        tempfile.TemporaryDirectory(dir=place(options, many)) as name,
+    ):
+        fill_memory(Path(name), many * ROOM)
+        for number, count in enumerate([few, *[many, few] * min(2, options.rounds)]):
+            folder = Path(name, str(number))
             with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as fresh:
                 found = fresh.submit(both_stages, photos[:count], folder).result()
             rounds["few" if count == few else "many"]["rounds"].append(found)
             common.say(f"  {count:,} photos: {found['seconds']:.1f} s, {found['MB']:.0f} MB")
-    shutil.rmtree(folder)  # it may be gigabytes
-    return {"few": few, "many": many, "rounds": rounds, "versions": common.versions("requests", "Pillow")}
+            for path in folder.rglob("*.jpg"):
+                os.truncate(path, 0)
+        where = common.filesystem(Path(name))
+    return {
+        "few": few,
+        "many": many,
+        "where": where,
+        "rounds": rounds,
+        "versions": common.versions("requests", "Pillow"),
+    }
+
+
+def place(options: Options, count: int) -> Path:
+    """A folder in memory if so many photos have room there: the system's writing to a disk is no part of this."""
+    if common.MEMORY.is_dir() and shutil.disk_usage(common.MEMORY).free > 2 * count * ROOM:
+        return common.MEMORY
+    return options.folder("load")
 
 
 def report(data: dict) -> list[str]:
@@ -106,9 +126,10 @@ def report(data: dict) -> list[str]:
     times = {name: [value / few[name] for value in column(rounds["many"], name)] for name in few}
     return [
         f"Download in {THREADS} threads and resize in {PROCESSES} processes through helpers.as_done, without latency, "
-        f"the server on the same CPUs. The {data['many']:,} photos are {DRAWINGS} drawings under many ids. Memory is "
-        "the most that the notebook's process took, pandas and matplotlib included, its workers and the metadata not. "
-        "Workers start before the time begins. The ratios are to the median of the small runs.",
+        f"the server on the same CPUs, files on {data['where']}. The {data['many']:,} photos are {DRAWINGS} drawings "
+        "under many ids. Memory is the most that the notebook's process took, pandas and matplotlib included, its "
+        "workers and the metadata not. Workers start before the time begins. The ratios are to the median of the small "
+        "runs.",
         "",
         *common.table(
             ["photos", "runs", "download, ms per photo", "resize, ms per photo", "MB"],

@@ -445,6 +445,22 @@ def clean_up() -> None:
     assert list(Path().rglob("*.part")) == []
 
 
+def test_a_start_deletes_what_dead_processes_left_in_the_runs_of_living_notebooks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool that is terminated kills its workers in the middle of a file, and the notebook lives on."""
+    monkeypatch.chdir(tmp_path)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    run = Path("cache", "runs", str(os.getpid()), "resize_pool")
+    run.mkdir(parents=True)
+    left, in_work = (run / f"photo.jpg.{pid}-1.part" for pid in (gone.pid, os.getpid()))
+    left.write_bytes(b"half")
+    in_work.write_bytes(b"half")
+    helpers.connect(helpers.Settings(access_key=helpers.Secret("x" * 43)))
+    assert list(run.iterdir()) == [in_work]
+
+
 NOTEBOOK = """
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
