@@ -36,7 +36,7 @@ FAULTS = {
     "quota-json": "quota",
     "500": "status 500",
     "html": "not JSON",
-    "cut": "broke off",
+    "cut": "cut off",
     "redirect": "status 302",
     "reset": "broke off",
     "stall": "no answer in time",
