@@ -276,7 +276,7 @@ def measured_table(found: dict) -> list[str]:
         medians = [statistics.median(run[stage][quantity] for run in runs) / scale for runs in found["runs"].values()]
         line = Line(*found["lines"][name])
         text = [f"{line(predicted) / scale:,.1f}", f"{found['deviations'][name]:+.1%}", f"{found['spreads'][name]:.0%}"]
-        flat = ["flat", f"× {medians[-1] / medians[0]:.1f}", ""]
+        flat = ["flat", f"× {medians[-1] / medians[0]:.1f}" if medians[0] else "not seen", ""]
         rows.append([f"{title} ({unit})", *(f"{m:,.1f}" for m in medians), *(text if grows else flat)])
     return table(["", *(f"{size:,}" for size in found["runs"]), "predicted", "error", "spread"], rows)
 

@@ -54,7 +54,13 @@ class Saved:
 
     def table(self, cell_id: str) -> list[dict[str, str]]:
         """The last table of a cell: one dictionary for each row; a name that spans rows is repeated."""
-        rows = re.findall(r"<tr.*?</tr>", self.outputs(cell_id, "text/html")[-1], re.DOTALL)
+        shown = self.outputs(cell_id, "text/html")
+        if not shown:
+            raise SystemExit(
+                f"The cell {cell_id} shows no table. Run `make test` once, which installs all packages "
+                "that the notebook can use, and then `make run` again."
+            )
+        rows = re.findall(r"<tr.*?</tr>", shown[-1], re.DOTALL)
         split = [
             [html.unescape(text) for text in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)] for row in rows
         ]

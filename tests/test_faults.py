@@ -245,7 +245,9 @@ def test_the_run_tells_how_many_retries_it_took_and_that_it_does_not_count(fault
     unreachable = len(UNREACHABLE) * EACH * helpers.TRIES
     zeros = {photo.id for photo in faulty.always[ZEROS[0]]}
     again = sum(2 if name in zeros else 1 for name in run.damaged)  # after the clock had stopped
-    assert faulty.requests == sum(outcome.tries for outcome in run.outcomes) - unreachable + again
+    # A connection that is shut down just when it is used again costs a try, but no request reaches the server.
+    tries = sum(outcome.tries for outcome in run.outcomes) - unreachable + again
+    assert tries - EACH <= faulty.requests <= tries
     assert run.row()["retries"] == sum(outcome.tries - 1 for outcome in run.outcomes)
     found = "; ".join(problems(run))
     failed = EACH * (len(PASSING) + len(BAD_BODIES) + len(UNREACHABLE))
