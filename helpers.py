@@ -1088,11 +1088,13 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
     # times the thumbnail. From 1.5 times on, enough is left for BICUBIC; below, only the slower LANCZOS keeps as much
     # sharpness. A JFIF file holds YCbCr; without that conversion, colours can be resized for themselves. The encoder
     # averages them anyway, as it stores them half as fine as brightness. So picking single pixels is enough, and
-    # averaging twice would blur them (benchmarks/results.md).
+    # averaging twice would blur them (benchmarks/results.md); but not if 1/8 of a large image still has many more.
     as_stored = image.mode == "RGB" and "jfif" in image.info and not profile
     drafted = image.draft("YCbCr" if as_stored else None, tuple(round(side * 1.3) for side in fitted))
     box = drafted[1] if drafted else (0, 0, *image.size)  # in pixels and fractions of the scaled image
-    fine = Image.Resampling.BICUBIC if max(box) >= 1.5 * max(fitted) else Image.Resampling.LANCZOS
+    left = max(box) / max(fitted)
+    fine = Image.Resampling.BICUBIC if left >= 1.5 else Image.Resampling.LANCZOS
+    coarse = Image.Resampling.NEAREST if left < 3 else Image.Resampling.BOX
     orientation = image.getexif().get(0x0112, 1) if "exif" in image.info else 1
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bit(image)
@@ -1102,8 +1104,8 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
         image = image.convert("RGB")
     if image.mode == "YCbCr":
         brightness, *colours = image.split()
-        coarse = [band.resize(fitted, Image.Resampling.NEAREST, box) for band in colours]
-        image = Image.merge("YCbCr", [brightness.resize(fitted, fine, box), *coarse])
+        colours = [band.resize(fitted, coarse, box) for band in colours]
+        image = Image.merge("YCbCr", [brightness.resize(fitted, fine, box), *colours])
     else:
         image = image.resize(fitted, fine, box)
     if profile:
