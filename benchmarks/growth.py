@@ -14,6 +14,7 @@ import contextlib
 import itertools
 import math
 import multiprocessing
+import os
 import shutil
 import statistics
 import sys
@@ -144,6 +145,7 @@ def watched(stage: dict[str, float]) -> Iterator[None]:
     me, stop = psutil.Process(), threading.Event()
     children = {child.pid for child in me.children(recursive=True)}  # the practice server
     before = me.memory_info().rss
+    command = me.cmdline()
     stage |= {"grown": 0.0, "worker": 0.0}
 
     def look() -> None:
@@ -151,7 +153,8 @@ def watched(stage: dict[str, float]) -> Iterator[None]:
             stage["grown"] = max(stage["grown"], me.memory_info().rss - before)
             for child in me.children(recursive=True):
                 with contextlib.suppress(psutil.Error):
-                    if child.pid not in children:
+                    # A child that is just being started still shows its parent's command and memory.
+                    if child.pid not in children and child.cmdline() != command:
                         stage["worker"] = max(stage["worker"], child.memory_info().rss)
             if stop.wait(0.2):
                 return
@@ -167,23 +170,22 @@ def watched(stage: dict[str, float]) -> Iterator[None]:
     watching.result()
 
 
-def measure_one(photos: int, pictures: Path) -> dict[str, dict[str, float]]:
-    """Metadata, download and resize of so many photos: what each stage needed, by name. Run it in a fresh process."""
+def measure_one(photos: int, pictures: Path, folder: Path) -> dict[str, dict[str, float]]:
+    """Metadata, download and resize of so many photos: what each stage needed, by name. Run it in a fresh process.
+
+    It leaves its files in the folder, empty: deleting them can slow down the next run (benchmarks/reasons.md).
+    """
     found: dict[str, dict[str, float]] = {"metadata": {}, "download": {}, "resize": {}}
-    pictures.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(dir=pictures.parent) as name,
-        practice.start(pictures, photos=photos, latency=0, bandwidth=0, quota=10**9, hour=1e12) as server,
-    ):
+    with practice.start(pictures, photos=photos, latency=0, bandwidth=0, quota=10**9, hour=1e12) as server:
         key = helpers.Secret(server.key)
         source = helpers.Source("the practice server", "growth", server.api, [server.images], key, server)
-        images, thumbnails = Path(name, "images"), Path(name, "thumbnails")
-        images.mkdir()
+        images, thumbnails = folder / "images", folder / "thumbnails"
+        images.mkdir(parents=True)
         thumbnails.mkdir()
         stage = found["metadata"]
         with watched(stage):
-            records = helpers.collect_photos(source, photos, cache=Path(name))
-        stage["requests"], stage["bytes"] = server.stats()["requests"], Path(name, "growth.jsonl").stat().st_size
+            records = helpers.collect_photos(source, photos, cache=folder)
+        stage["requests"], stage["bytes"] = server.stats()["requests"], (folder / "growth.jsonl").stat().st_size
         items = source.photos(records)
         del records
         stage = found["download"]
@@ -199,6 +201,8 @@ def measure_one(photos: int, pictures: Path) -> dict[str, dict[str, float]]:
             )
             stage["bytes"], cpu = _totals(helpers.progress(results, "Resizing", photos))
         stage["cpu"] += cpu
+    for path in itertools.chain(images.iterdir(), thumbnails.iterdir()):
+        os.truncate(path, 0)
     return found
 
 
@@ -223,9 +227,11 @@ def measure(sizes: Sequence[int] = SIZES, repetitions: int = REPETITIONS, pictur
         sys.exit(f"This needs up to {max(sizes) * ROOM / 1e9:.0f} GB of free disk.")
     *fitted, predicted = sizes
     runs: dict[int, list[dict]] = {size: [] for size in sizes}
-    for size in [*fitted * repetitions, predicted]:
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
-            runs[size].append(fresh.submit(measure_one, size, pictures).result())
+    pictures.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=pictures.parent) as folder:
+        for number, size in enumerate([*fitted * repetitions, predicted]):
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+                runs[size].append(fresh.submit(measure_one, size, pictures, Path(folder, str(number))).result())
     lines, deviations, spreads = {}, {}, {}
     for stage, quantity in QUANTITIES:
         values = {size: [found[stage][quantity] for found in runs[size]] for size in sizes}
