@@ -156,13 +156,13 @@ def wget(photos: Sequence[Photo], folder: Path) -> Round:
 
 def img2dataset(photos: Sequence[Photo], folder: Path, connections: int) -> Round:
     """One process for all photos, which is its fastest way here, without resizing, re-encoding and hashes."""
-    program = next(iter(sorted(ROOT.joinpath(".venv-img2dataset").glob("*/img2dataset*"))), None)
-    if not program:
+    found = sorted((ROOT / ".venv-img2dataset").glob("*/img2dataset*"))
+    if not found:
         raise Refused("not installed: make bench")
     options = ("--processes_count=1", f"--thread_count={connections}", f"--number_sample_per_shard={2 * len(photos)}")
     options += ("--resize_mode=no", "--disable_all_reencoding=True", "--compute_hash=None", "--output_format=files")
     lines = [f"{photo.url}\n" for photo in photos]
-    return _command(folder, lines, str(program), *options, f"--output_folder={folder / 'out'}", "--url_list")
+    return _command(folder, lines, str(found[0]), *options, f"--output_folder={folder / 'out'}", "--url_list")
 
 
 # --- the steps of the ladder ------------------------------------------------------------------------------------

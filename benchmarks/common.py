@@ -66,11 +66,16 @@ def set_aside(folder: Path, aside: Path) -> None:
     some minutes, and looks at every such number whenever it creates a file (`recently_deleted` in the kernel's
     fs/ext4/ialloc.c). Left as they are, the files would fill the memory.
     """
+    empty(folder)
+    aside.mkdir(parents=True, exist_ok=True)
+    folder.rename(aside / f"{folder.name}-{time.time_ns()}")
+
+
+def empty(folder: Path) -> None:
+    """Empty all files in a folder and below."""
     for path in folder.rglob("*"):
         if path.is_file():
             os.truncate(path, 0)
-    aside.mkdir(parents=True, exist_ok=True)
-    folder.rename(aside / f"{folder.name}-{time.time_ns()}")
 
 
 def filesystem(folder: Path) -> str:

@@ -44,9 +44,8 @@ def measure(options: Options) -> dict:
         began = time.perf_counter()
         with common.stopwatch() as measured:
             outcomes = resize(chunk, paths, folder)
-        ended = time.perf_counter()
         measured["start-up"] = min(outcome.started for outcome in outcomes) - began
-        measured["end"] = ended - max(outcome.finished for outcome in outcomes)
+        measured["end"] = began + measured["seconds"] - max(outcome.finished for outcome in outcomes)
         measured["items"] = sum(outcome.finished - outcome.started for outcome in outcomes)
         digests = common.digests(folder)
         if len(digests) != len(paths) or digests != first.setdefault("files", digests):
@@ -88,8 +87,7 @@ def report(data: dict) -> list[str]:
         ),
         f"What {best} lose, as medians: {share('start-up')} of the time until the first item was begun, and "
         f"{share('end')} from the last one to the end. An item took {slower:.3f} times as long as in the serial run; "
-        "two busy CPUs share memory, and often caches. Without all three, "
-        f"{PROCESSES} processes would be {PROCESSES} times as fast.",
+        "two busy CPUs share memory, and often caches.",
         "",
         "What a worker imports, as seconds of a fresh Python process:",
         "",

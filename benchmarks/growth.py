@@ -14,7 +14,6 @@ import contextlib
 import itertools
 import math
 import multiprocessing
-import os
 import shutil
 import statistics
 import sys
@@ -35,6 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 import helpers  # noqa: E402
 import practice  # noqa: E402
+from benchmarks import common  # noqa: E402
 
 SIZES = (1_500, 5_000, 25_000)  # the last one is predicted from the others
 REPETITIONS = 3  # of the sizes that the lines go through
@@ -201,8 +201,7 @@ def measure_one(photos: int, pictures: Path, folder: Path) -> dict[str, dict[str
             )
             stage["bytes"], cpu = _totals(helpers.progress(results, "Resizing", photos))
         stage["cpu"] += cpu
-    for path in itertools.chain(images.iterdir(), thumbnails.iterdir()):
-        os.truncate(path, 0)
+    common.empty(folder)
     return found
 
 
@@ -269,12 +268,6 @@ def uncertainty(found: dict) -> float:
 # --- the page ---------------------------------------------------------------------------------------------------
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table with a first column of texts and further ones of numbers, and an empty line behind it."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return [*(f"| {' | '.join(line)} |" for line in lines), ""]
-
-
 def measured_table(found: dict) -> list[str]:
     predicted, rows = max(found["runs"]), []
     for (stage, quantity), (title, unit, grows) in QUANTITIES.items():
@@ -284,7 +277,7 @@ def measured_table(found: dict) -> list[str]:
         text = [f"{line(predicted) / scale:,.1f}", f"{found['deviations'][name]:+.1%}", f"{found['spreads'][name]:.0%}"]
         flat = ["flat", f"× {medians[-1] / medians[0]:.1f}" if medians[0] else "not seen", ""]
         rows.append([f"{title} ({unit})", *(f"{m:,.1f}" for m in medians), *(text if grows else flat)])
-    return table(["", *(f"{size:,}" for size in found["runs"]), "predicted", "error", "spread"], rows)
+    return common.table(["", *(f"{size:,}" for size in found["runs"]), "predicted", "error", "spread"], rows)
 
 
 def forecast_table(each: Each) -> list[str]:
@@ -303,7 +296,7 @@ def forecast_table(each: Each) -> list[str]:
         [title, *(_rounded(need[name] / scale if scale else need[name]) for need in needs)]
         for title, (name, scale) in lines.items()
     ]
-    return table(["", *(f"{name}: {photos:,}" for name, photos in GOALS.items())], rows)
+    return common.table(["", *(f"{name}: {photos:,}" for name, photos in GOALS.items())], rows)
 
 
 def _rounded(value: float) -> str:
@@ -317,7 +310,7 @@ def limits_table(each: Each) -> list[str]:
         longest = [limit(forecast(each, photos), quota, bandwidth, machines) for photos in GOALS.values()]
         head = f"{quota or 'addresses known, no API'}, {bandwidth}, {machines} machine{'s' * (machines > 1)}"
         rows.append([head, *(f"{name}, {hours:,.{1 if hours >= 1 else 2}f} h" for name, hours in longest)])
-    return table(["", *(f"{name}: {photos:,}" for name, photos in GOALS.items())], rows)
+    return common.table(["", *(f"{name}: {photos:,}" for name, photos in GOALS.items())], rows)
 
 
 def page(found: dict) -> str:

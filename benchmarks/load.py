@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import shutil
 import statistics
 import sys
@@ -101,8 +100,7 @@ def measure(options: Options) -> dict:
                 found = fresh.submit(both_stages, photos[:count], folder).result()
             rounds["few" if count == few else "many"]["rounds"].append(found)
             common.say(f"  {count:,} photos: {found['seconds']:.1f} s, {found['MB']:.0f} MB")
-            for path in folder.rglob("*.jpg"):
-                os.truncate(path, 0)
+            common.empty(folder)
         where = common.filesystem(Path(name))
     return {
         "few": few,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +18,7 @@ from benchmarks.common import Options, Refused, Round, Target, column, spread
 from helpers import Photo
 
 LATENCY, THREADS, SIZE = 0.05, 32, 200
+RUNS = helpers.CACHE / "runs" / str(os.getpid())
 WITH, WITHOUT = "timed_run, records, progress line", "neither"
 
 
@@ -49,7 +52,7 @@ def pair(options: Options, full: Callable, bare: Callable, items: Sequence) -> c
     def recorded() -> Round:
         with contextlib.redirect_stderr(io.StringIO()):
             run = helpers.timed_run(full, items)
-        common.set_aside(run.folder, options.aside)
+        common.set_aside(run.folder, RUNS / "aside")  # not in the cache of the options: it may be on another disk
         if found := helpers.problems(run):
             raise Refused(f"unequal work: {found}")
         return {"seconds": run.wall}
@@ -93,6 +96,7 @@ def measure(options: Options) -> dict:
         common.say(" download")
         download_bare(photos, options.folder("overhead"))  # opens the connections
         data["download"] = pair(options, download_threads, download_bare, photos)
+    shutil.rmtree(RUNS)
     data["versions"] = common.versions("tqdm", "requests", "Pillow")
     return data
 
