@@ -24,6 +24,7 @@ import psutil
 
 import helpers
 import practice
+from kit.machine import fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where the system has it
@@ -298,7 +299,7 @@ def machine() -> dict[str, str]:
         f"{platform.system()} {platform.release()}",
         "Load when it began": f"{psutil.getloadavg()[0] / helpers.usable_cpus():.0%} of the CPUs in the minute before",
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
-        "Modules": f"version {helpers.fingerprint()} of helpers.py, checks and practice",
+        "Modules": f"version {fingerprint()} of helpers.py, checks and practice",
     }
 
 

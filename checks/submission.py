@@ -15,10 +15,14 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
-import helpers
+from kit.display import say
+from kit.errors import AssignmentError
+from kit.files import plain
+from kit.files import write as write_file
+from kit.machine import ROOT, fingerprint
 
-ROOT = Path(helpers.__file__).parent
 NOTEBOOK = "assignment.ipynb"
 NEEDED = (NOTEBOOK, "helpers.py", "README.md", "requirements.txt")
 WELCOME = ("config.ini.example", "LICENSE")  # never config.ini: it may hold the access key
@@ -26,7 +30,7 @@ TARGET = "submission.zip"
 OWN_CELL = "submission"  # tag of the notebook's cell that calls hand_in()
 
 
-class Refused(helpers.AssignmentError):
+class Refused(AssignmentError):
     """There is a reason not to hand this in; the text says what to do."""
 
 
@@ -87,7 +91,7 @@ def hand_in() -> None:
     try:
         print(write(executed=executed, began=psutil.Process().create_time()))
     except Refused as reason:
-        helpers.say(str(reason))
+        say(str(reason))
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -100,18 +104,15 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _zip(target: Path, contents: dict[str, bytes]) -> int:
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    def fill(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in contents.items():  # the bytes that were looked at, whatever happens to the files
                 archive.writestr(name, content)
-        part.replace(target)
+
+    try:
+        return write_file(target, fill)
     except OSError as problem:
-        raise Refused(f"{target.name} can't be written: {problem.strerror}. Is it open in another program?") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-    return target.stat().st_size
+        raise Refused(f"{target.name} can't be written: {plain(problem)}. Is it open in another program?") from None
 
 
 # --- Was the notebook run from top to bottom? -------------------------------------------------------------------
@@ -179,9 +180,9 @@ def _other_modules(cells: list[dict]) -> list[str]:
     """The notebook prints a fingerprint of the modules that it ran with."""
     text = "\n".join(text for cell in cells for text in _outputs(cell))
     ran_with = re.search(r"version ([0-9a-f]{8}) of helpers\.py", text)
-    if ran_with and ran_with[1] != helpers.fingerprint():
+    if ran_with and ran_with[1] != fingerprint():
         return [
-            "helpers.py, checks or practice were changed after the notebook had been run with them. "
+            "helpers.py, kit, checks or practice were changed after the notebook had been run with them. "
             "Restart the kernel, run all cells, wait for the end, save, and try again."
         ]
     return []

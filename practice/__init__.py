@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,16 +39,18 @@ class PracticeServer:
     bandwidth: float  # bytes per second and connection, 0 for no limit
     version: str  # of catalogue and drawings: metadata of another version don't fit
     process: subprocess.Popen = field(repr=False)
+    input: IO[str] = field(repr=False)  # the server ends when this closes
+    output: IO[str] = field(repr=False)
 
     def close(self) -> None:
         """Stop the server and wait until it has ended. Calling it twice does no harm."""
-        self.process.stdin.close()
+        self.input.close()
         try:
             self.process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.process.stdout.close()
+        self.output.close()
 
     def __enter__(self) -> PracticeServer:
         return self
@@ -135,6 +138,8 @@ def start(
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
     )
     last: deque[str] = deque(maxlen=3)
+    assert process.stdin and process.stdout  # pipes, see above
+    pipes: dict[str, Any] = {"process": process, "input": process.stdin, "output": process.stdout}
     try:
         for line in process.stdout:
             last.append(line.strip())
@@ -143,7 +148,7 @@ def start(
                 done, total = map(int, rest.split())
                 report(done, total)
             elif word == "ready":
-                server = PracticeServer(process=process, latency=latency, bandwidth=bandwidth, **json.loads(rest))
+                server = PracticeServer(latency=latency, bandwidth=bandwidth, **pipes, **json.loads(rest))
                 atexit.register(server.close)
                 return server
     except BaseException:  # interrupted while it draws: leave no server behind

@@ -17,7 +17,8 @@ import pytest
 from conftest import until
 
 import helpers
-from helpers import ClusterError, Outcome, Photo, Status, as_done, cluster, compare, timed_run
+from helpers import Outcome, Photo, Status, as_done, cluster, compare, timed_run
+from kit.errors import ClusterError
 from practice import PracticeServer
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements-cluster.txt")

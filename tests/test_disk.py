@@ -21,7 +21,9 @@ import pytest
 from PIL import Image
 
 import helpers
-from helpers import FileProblem, Outcome, Photo, SettingsError, Source, Status, download_photo, make_thumbnail
+from helpers import Outcome, Photo, Source, Status, download_photo, make_thumbnail
+from kit.errors import FileProblem, SettingsError
+from kit.files import digests
 
 ROOT = Path(helpers.__file__).parent
 FULL = ("No space left on device", "File too large")
@@ -318,7 +320,7 @@ def test_images_and_thumbnails_may_be_on_another_disk(
         assert run.folder.stat().st_dev != Path("images").stat().st_dev
         paths = helpers.keep(run, "images")
         assert [path.name for path in paths] == sorted(path.name for path in Path("images").iterdir())
-        assert helpers._digests(Path("images")) == run.files
+        assert digests(Path("images")) == run.files
         assert not run.folder.exists()
 
 
@@ -332,11 +334,11 @@ def test_what_does_not_fit_on_the_other_disk_stays_and_is_moved_later(
         assert "No space left on device" in sentence(FileProblem, helpers.keep, run, "images")
         moved = {path.name for path in Path("images").iterdir()}
         assert moved
-        there = helpers._digests(run.folder) | helpers._digests(Path("images"))
+        there = digests(run.folder) | digests(Path("images"))
         assert there == run.files  # each in one of the two places, whole, and nothing else
         subprocess.run(["mount", "-o", "remount,size=50m", "images"], check=True)
         assert len(helpers.keep(run, "images")) == len(photos)
-        assert helpers._digests(Path("images")) == run.files
+        assert digests(Path("images")) == run.files
 
 
 def test_the_whole_way_works_in_a_folder_with_any_name(

@@ -22,10 +22,11 @@ from PIL import Image
 
 import helpers
 from helpers import Outcome, Photo, Status, download_photo
+from kit.transport import BAD_BODY_TRIES, RETRIED, TRIES
 from practice import PracticeServer
 
 METHODS = multiprocessing.get_all_start_methods()
-RETRIES = range(1, helpers.TRIES)
+RETRIES = range(1, TRIES)
 
 
 class Replies(ThreadingHTTPServer):
@@ -217,15 +218,15 @@ def test_retried_status_is_overcome(
     assert Path(outcome.path).read_bytes() == expected
 
 
-@pytest.mark.parametrize("status", helpers.RETRIED)
+@pytest.mark.parametrize("status", RETRIED)
 def test_retried_status_that_stays_fails_in_plain_words_after_all_tries(
     replies: Replies, folder: Path, pauses: list[float], status: int
 ) -> None:
-    replies.statuses = [status] * helpers.TRIES
+    replies.statuses = [status] * TRIES
     outcome = download_photo(Photo("abc", f"{replies.url}/abc"), folder)
-    assert (outcome.status, outcome.error, outcome.tries) == (Status.FAILED, f"status {status}", helpers.TRIES)
-    assert len(replies.addresses) == helpers.TRIES
-    assert len(pauses) == helpers.TRIES - 1
+    assert (outcome.status, outcome.error, outcome.tries) == (Status.FAILED, f"status {status}", TRIES)
+    assert len(replies.addresses) == TRIES
+    assert len(pauses) == TRIES - 1
     assert files(folder) == []
 
 
@@ -258,7 +259,7 @@ def test_broken_answer_leaves_no_file_and_is_named(
     monkeypatch.setattr(helpers, "DEADLINE", 0.3)
     break_photo(server, small_photo, **rule)
     outcome = download_photo(small_photo, folder)
-    tries = helpers.BAD_BODY_TRIES if rule["fault"] in BAD_BODIES else helpers.TRIES
+    tries = BAD_BODY_TRIES if rule["fault"] in BAD_BODIES else TRIES
     assert (outcome.status, outcome.error, outcome.tries) == (Status.FAILED, words, tries)
     assert (outcome.path, outcome.bytes) == ("", 0)
     assert files(folder) == []
@@ -299,7 +300,7 @@ def test_pauses_grow_whatever_else_retry_after_says(
 ) -> None:
     break_photo(server, photo, fault="429", value=announced)
     assert download_photo(photo, folder).status is Status.FAILED
-    assert len(pauses) == helpers.TRIES - 1
+    assert len(pauses) == TRIES - 1
     for attempt, seconds in enumerate(pauses):
         assert 0.5 <= seconds / (0.25 * 2**attempt) <= 1.5
 
@@ -341,7 +342,7 @@ def test_refused_connection_is_named(folder: Path, pauses: list[float]) -> None:
         closed.bind(("127.0.0.1", 0))
         outcome = download_photo(Photo("abc", f"http://127.0.0.1:{closed.getsockname()[1]}/abc"), folder)
     assert (outcome.status, outcome.error) == (Status.FAILED, "the connection was refused")
-    assert (outcome.tries, len(pauses)) == (helpers.TRIES, helpers.TRIES - 1)
+    assert (outcome.tries, len(pauses)) == (TRIES, TRIES - 1)
     assert files(folder) == []
 
 

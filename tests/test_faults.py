@@ -26,6 +26,7 @@ from conftest import KEY, PATIENCE, PHOTOS, Host, another_host, source_of
 
 import helpers
 from helpers import Outcome, Photo, Run, Secret, Source, SourceError, Status, collect_photos, keep, problems, timed_run
+from kit.transport import TRIES
 from practice import PracticeServer
 
 RANDOM = "/photos/random"
@@ -164,14 +165,12 @@ def test_trouble_is_overcome_if_it_passes_and_else_fails_alone(
 ) -> None:
     once, always = faulty.outcomes(faulty.once[name]), faulty.outcomes(faulty.always[name])
     assert {(outcome.status, outcome.error) for outcome in once} == {(Status.DONE, None)}
-    assert {(outcome.status, outcome.error, outcome.tries) for outcome in always} == {
-        (Status.FAILED, words, helpers.TRIES)
-    }
+    assert {(outcome.status, outcome.error, outcome.tries) for outcome in always} == {(Status.FAILED, words, TRIES)}
     assert min(outcome.tries for outcome in once) == 2
     assert_kept(faulty, faulty.once[name], True)
     assert_kept(faulty, faulty.always[name], False)
     record_property("fault", name)
-    record_property("times", EACH + EACH * helpers.TRIES)
+    record_property("times", EACH + EACH * TRIES)
 
 
 @pytest.mark.parametrize(("name", "rule", "words"), BAD_BODIES, ids=[name for name, *_ in BAD_BODIES])
@@ -223,12 +222,10 @@ def test_a_host_that_can_not_be_reached_fails_its_own_photos(
     faulty: Faulty, record_property: Record, name: str, words: str
 ) -> None:
     outcomes = faulty.outcomes(faulty.always[name])
-    assert {(outcome.status, outcome.error, outcome.tries) for outcome in outcomes} == {
-        (Status.FAILED, words, helpers.TRIES)
-    }
+    assert {(outcome.status, outcome.error, outcome.tries) for outcome in outcomes} == {(Status.FAILED, words, TRIES)}
     assert_kept(faulty, faulty.always[name], False)
     record_property("fault", name)
-    record_property("times", EACH * helpers.TRIES)
+    record_property("times", EACH * TRIES)
 
 
 def test_the_others_go_on_and_the_run_ends_in_bounded_time(faulty: Faulty) -> None:
@@ -242,7 +239,7 @@ def test_the_others_go_on_and_the_run_ends_in_bounded_time(faulty: Faulty) -> No
 
 def test_the_run_tells_how_many_retries_it_took_and_that_it_does_not_count(faulty: Faulty) -> None:
     run = faulty.run
-    unreachable = len(UNREACHABLE) * EACH * helpers.TRIES
+    unreachable = len(UNREACHABLE) * EACH * TRIES
     zeros = {photo.id for photo in faulty.always[ZEROS[0]]}
     again = sum(2 if name in zeros else 1 for name in run.damaged)  # after the clock had stopped
     # A connection that is shut down just when it is used again costs a try, but no request reaches the server.
@@ -261,7 +258,7 @@ def test_retry_after_is_waited_for(faulty: Faulty) -> None:
         for outcome in faulty.outcomes(faulty.once[name]):
             assert outcome.finished - outcome.started >= 1
         for outcome in faulty.outcomes(faulty.always[name]):
-            assert outcome.finished - outcome.started >= helpers.TRIES - 1
+            assert outcome.finished - outcome.started >= TRIES - 1
     since_1970 = time.time() - time.perf_counter()
     for outcome in faulty.outcomes(faulty.once["status 503 with Retry-After as a date"]):
         assert outcome.finished + since_1970 >= faulty.date
@@ -307,7 +304,7 @@ def test_an_api_that_hangs_is_given_up_in_bounded_time(
     assert time.monotonic() - begun < 20  # the bytes that drip would take ten minutes
     assert caplog.records == []  # a notebook would show them, with tracebacks
     record_property("fault", "API that hangs")
-    record_property("times", len(slow) * helpers.TRIES)
+    record_property("times", len(slow) * TRIES)
 
 
 # --- 1,500 photos ------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from jupyter_client.manager import KernelManager
 import helpers
 import practice
 from helpers import Photo, Run, collect_photos, problems, timed_run
+from kit.journal import JOURNAL
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows can't send these signals to other processes")
 
@@ -528,7 +529,7 @@ def test_a_killed_notebook_leaves_nothing_half_written_and_no_process_and_the_la
             kills += kill_after(chance.randrange(1, 150), tmp_path, victim, lambda: process.poll() is not None)
         # A worker ends with its parent from its first item on. Before, it has not even imported helpers, and waits in
         # concurrent.futures for ever; so does the tracker of multiprocessing, as long as there are workers.
-        begun = {path.name.split("-")[0] for path in tmp_path.glob(f"cache/runs/{process.pid}/*/{helpers.JOURNAL}/*")}
+        begun = {path.name.split("-")[0] for path in tmp_path.glob(f"cache/runs/{process.pid}/*/{JOURNAL}/*")}
         assert_all_end(servers + [child for child in family if str(child.pid) in begun])
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

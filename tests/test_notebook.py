@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import helpers
+from kit.machine import fingerprint
 
 ROOT = Path(__file__).parent.parent
 CHARTS = {
@@ -125,7 +126,7 @@ def test_the_cells_that_a_tool_may_swap_are_tagged(saved: nbformat.NotebookNode)
 
 def test_the_saved_code_is_what_ran(saved: nbformat.NotebookNode) -> None:
     """The modules were not changed after the notebook was executed: it prints their fingerprint."""
-    assert helpers.fingerprint() in printed(saved, "environment")
+    assert fingerprint() in printed(saved, "environment")
 
 
 # --- a fresh run ----------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ import pytest
 from conftest import PATIENCE, until
 
 import helpers
-from helpers import Photo, Run, Status, UnequalWork, as_done, compare, pipeline, problems, timed_pipeline, timed_run
+from helpers import Photo, Run, Status, as_done, compare, pipeline, problems, timed_pipeline, timed_run
+from kit.errors import UnequalWork
 from practice import PracticeServer
 
 THREADS, PROCESSES = 6, 2

@@ -95,7 +95,7 @@ def test_workers_find_helpers_after_a_change_of_folder(tmp_path: Path) -> None:
         "import multiprocessing.pool, os; os.chdir('project')\n"
         "import helpers\n"
         "with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
-        "    print(pool.map(helpers._is_id, ['abcdefghijk', 'nul']))\n"
+        "    print(pool.map(is_id, ['abcdefghijk', 'nul']))\n"
     )
     (tmp_path / "project").mkdir()
     shutil.copy(ROOT / "helpers.py", tmp_path / "project")

@@ -23,6 +23,9 @@ from hypothesis import strategies as st
 
 import helpers
 from helpers import Photo, Secret, Source, tidy
+from kit.items import is_id
+from kit.settings import QUALITIES
+from kit.source import UNSPLASH, UNSPLASH_IMAGES
 
 ROOT = Path(helpers.__file__).parent
 
@@ -38,7 +41,7 @@ RECORD = {  # the form of the Unsplash API documentation, shortened
     "user": {"id": "QPxL2MGqfrw", "username": "joe", "name": "Joe Example", "portfolio_url": None},
 }  # fmt: skip
 READ = {**RECORD, "created_at": datetime(2016, 5, 3, 15, 0, 28, tzinfo=UTC), "color": "#6e633a"}
-UNSPLASH = Source("Unsplash", "unsplash", helpers.UNSPLASH, helpers.UNSPLASH_IMAGES, Secret("key"))
+UNSPLASH = Source("Unsplash", "unsplash", UNSPLASH, UNSPLASH_IMAGES, Secret("key"))
 
 # What a service may send by mistake, in place of anything.
 ODD = st.one_of(
@@ -158,7 +161,7 @@ def test_whatever_a_record_holds_each_field_is_of_its_type_or_none(records: list
 
 
 @settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-@given(records=st.lists(mangled(), max_size=3), quality=st.sampled_from(helpers.QUALITIES))
+@given(records=st.lists(mangled(), max_size=3), quality=st.sampled_from(QUALITIES))
 @example([RECORD | {"id": name} for name in ("-abcdefghij", "../../x", "con", "x" * 500, "x\n", "é")], "regular")
 def test_whatever_a_record_holds_only_proper_photos_are_downloaded(records: list[dict], quality: str) -> None:
     with contextlib.redirect_stdout(io.StringIO()) as told:
@@ -180,7 +183,7 @@ def test_whatever_a_record_holds_only_proper_photos_are_downloaded(records: list
 @example("com1")
 @example("aux.jpg")
 def test_an_id_that_is_accepted_is_a_file_name_of_its_own(name: str) -> None:
-    if helpers._is_id(name):
+    if is_id(name):
         path = Path("images") / f"{name}.jpg"
         assert path.parent == Path("images")
         assert path.stem == name

@@ -20,7 +20,9 @@ import nbformat
 import pytest
 
 import helpers
-from helpers import Outcome, Photo, Run, Status, UnequalWork, compare, keep, problems, progress, timed_run
+from helpers import Outcome, Photo, Run, Status, compare, keep, problems, progress, timed_run
+from kit.errors import UnequalWork
+from kit.journal import JOURNAL, JOURNAL_VARIABLE
 from practice import PracticeServer
 
 ROOT = Path(helpers.__file__).parent
@@ -124,8 +126,8 @@ def test_every_run_starts_in_an_empty_folder(images: list[Path]) -> None:
     seen = []
 
     def resize_looking(images: list[Path], folder: Path) -> None:
-        seen.append([entry.name for entry in folder.iterdir() if entry.name != helpers.JOURNAL])
-        seen.append([entry.name for entry in (folder / helpers.JOURNAL).iterdir()])
+        seen.append([entry.name for entry in folder.iterdir() if entry.name != JOURNAL])
+        seen.append([entry.name for entry in (folder / JOURNAL).iterdir()])
         resize_serial(images, folder)
         (folder / "below").mkdir()
 
@@ -389,15 +391,15 @@ def test_journal_is_switched_off_after_the_run_even_if_the_function_raises(image
     seen = []
 
     def resize_raising(images: list[Path], folder: Path) -> None:
-        seen.append(os.environ.get(helpers.JOURNAL_VARIABLE))
+        seen.append(os.environ.get(JOURNAL_VARIABLE))
         raise KeyboardInterrupt
 
     timed_run(resize_serial, images)
-    assert helpers.JOURNAL_VARIABLE not in os.environ
+    assert JOURNAL_VARIABLE not in os.environ
     with pytest.raises(KeyboardInterrupt):
         timed_run(resize_raising, images)
     assert Path(seen[0]).is_dir()
-    assert helpers.JOURNAL_VARIABLE not in os.environ
+    assert JOURNAL_VARIABLE not in os.environ
 
 
 def test_nothing_but_the_file_is_written_outside_of_a_timed_run(images: list[Path], photos: list[Photo]) -> None:

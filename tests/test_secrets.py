@@ -24,6 +24,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import helpers
+from kit.settings import QUALITIES
 
 ROOT = Path(helpers.__file__).parent
 KEY = "Sn7Tq-Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk"  # as long as a real one
@@ -116,9 +117,9 @@ if __name__ == "__main__":
     logging.basicConfig(filename="debug.log", level=logging.DEBUG)
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     api, images, closed, faults = json.loads(sys.argv[1])
-    helpers.UNSPLASH, helpers.UNSPLASH_IMAGES = api, (images,)
+    UNSPLASH, UNSPLASH_IMAGES = api, (images,)
     helpers._back_off = lambda *_, **__: None
-    helpers.TIMEOUT = (5, 0.5)
+    TIMEOUT = (5, 0.5)
     settings = helpers.load_settings()
     source = helpers.connect(settings)
     made = stages(settings, source, 6)
@@ -161,7 +162,7 @@ class Trace:
     body: bytes = field(default_factory=jpeg)
 
     def records(self) -> bytes:
-        urls = [dict.fromkeys(helpers.QUALITIES, f"{self.images}/photo-{n}?w=1080") for n in range(PHOTOS)]
+        urls = [dict.fromkeys(QUALITIES, f"{self.images}/photo-{n}?w=1080") for n in range(PHOTOS)]
         return json.dumps([{"id": f"photo-{n}", "urls": found} for n, found in enumerate(urls)]).encode()
 
 
@@ -297,7 +298,7 @@ def test_no_file_message_frame_pickle_or_object_of_a_run_shows_the_key(
 
 
 CELLS = [
-    "import helpers; helpers.UNSPLASH, helpers.UNSPLASH_IMAGES = {api!r}, ({images!r},)",
+    "import helpers; UNSPLASH, UNSPLASH_IMAGES = {api!r}, ({images!r},)",
     "settings = helpers.load_settings()\nsettings",
     "vars(settings)",
     "source = helpers.connect(settings)\nsource",

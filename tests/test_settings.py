@@ -19,7 +19,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import helpers
-from helpers import Secret, Settings, SettingsError, load_settings
+from helpers import Secret, Settings, load_settings
+from kit.errors import SettingsError
+from kit.settings import QUALITIES
 
 ROOT = Path(helpers.__file__).parent
 EXAMPLE = ROOT / "config.ini.example"
@@ -182,7 +184,7 @@ def test_auto_stays_within_the_limit_on_a_machine_with_many_cpus(content: str, m
     assert load_settings(config(content)).processes == 61
 
 
-@pytest.mark.parametrize("quality", helpers.QUALITIES)
+@pytest.mark.parametrize("quality", QUALITIES)
 def test_regular_and_better_qualities_are_accepted(quality: str) -> None:
     assert load_settings(config(f"[unsplash]\nquality = {quality}\n")).quality == quality
 

@@ -28,6 +28,8 @@ from helpers import (
     collect_photos,
     connect,
 )
+from kit.source import UNSPLASH, UNSPLASH_IMAGES
+from kit.transport import BAD_BODY_TRIES, TRIES
 
 RANDOM = "/photos/random"
 CACHED = Path("cache/metadata/practice-test.jsonl")
@@ -184,17 +186,17 @@ def test_trouble_is_tried_again_and_told_in_plain_words_when_it_stays(
     assert words in text
     assert source.name in text
     bad = words in ("the answer is not JSON", "the answer was cut off")
-    tries = helpers.BAD_BODY_TRIES if bad else helpers.TRIES
+    tries = BAD_BODY_TRIES if bad else TRIES
     assert source.server.stats()["requests"] - before == tries
 
 
 @pytest.mark.parametrize(
     ("fault", "tries"),
     [
-        ("500", helpers.TRIES),
-        ("cut", helpers.BAD_BODY_TRIES),
-        ("reset", helpers.TRIES),
-        ("html", helpers.BAD_BODY_TRIES),
+        ("500", TRIES),
+        ("cut", BAD_BODY_TRIES),
+        ("reset", TRIES),
+        ("html", BAD_BODY_TRIES),
     ],
 )
 def test_a_request_succeeds_when_the_trouble_ends_in_time(source: Source, fault: str, tries: int) -> None:
@@ -225,7 +227,7 @@ def test_a_host_that_does_not_answer_is_told_in_plain_words(monkeypatch: pytest.
 
 # --- what to download -------------------------------------------------------------------------------------------
 
-UNSPLASH = Source("Unsplash", "unsplash", helpers.UNSPLASH, helpers.UNSPLASH_IMAGES, Secret(KEY))
+UNSPLASH = Source("Unsplash", "unsplash", UNSPLASH, UNSPLASH_IMAGES, Secret(KEY))
 GOOD = {"id": "abcdefghijk", "urls": {"regular": "https://images.unsplash.com/photo-1?w=1080&ixid=M3w"}}
 GOOD_PHOTO = Photo("abcdefghijk", "https://images.unsplash.com/photo-1?w=1080&ixid=M3w")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import KernelManager
 
-import helpers
+from kit.machine import fingerprint
 
 ROOT = Path(__file__).parent.parent
 TEXTS = ("helpers.py", "README.md", "requirements.txt", "config.ini.example", "LICENSE")
@@ -32,7 +32,7 @@ def executed() -> dict:
         for output in cell["outputs"]:
             if "text" in output:
                 text = "".join(output["text"])
-                output["text"] = re.sub(r"version \w{8} of", f"version {helpers.fingerprint()} of", text)
+                output["text"] = re.sub(r"version \w{8} of", f"version {fingerprint()} of", text)
     return notebook
 
 

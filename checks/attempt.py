@@ -1,0 +1,184 @@
+"""One watched call of a student's function, and all that was seen of it. What it means is said in judge.py."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import inspect
+import itertools
+import multiprocessing
+import os
+import shutil
+import textwrap
+import threading
+import time
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import helpers
+from checks.watch import Watch, noting_complaints, noting_exceptions, noting_processes, size_of
+from kit import journal
+from kit.files import CACHE
+from kit.runs import Run, timed_run
+
+KEPT = {"download": Path("images"), "resize": Path("thumbnails")}  # where the files of the serial run are
+SENDING = frozenset(
+    {"submit", "apply_async", "map_async", "starmap_async", "imap", "imap_unordered"}
+    | {"run_in_executor", "create_task", "ensure_future", "Process", "Thread", "start"}
+)  # names of methods that only send work
+
+_numbers = itertools.count(1)  # of the attempts
+
+
+class Attempt:
+    """One watched call of the student's function, and all that was seen of it."""
+
+    def __init__(self, function: Callable, task: str, items: Sequence, arguments: tuple):
+        self.call, self.function, self.items, self.arguments = (function, plain_function(function), items, arguments)
+        self.task, self.name = (task, f"{task}_parallel")  # a lambda or a decorated function has another name
+        # A folder of its own: work that an attempt before left behind goes on in that one's folder and journal.
+        number = next(_numbers)
+        self.folder = CACHE / "runs" / str(os.getpid()) / f"{self.name}-{number}"
+        for old in self.folder.parent.glob(f"{self.name}-*"):
+            if old.name != f"{self.name}-{number - 1}":
+                shutil.rmtree(old, ignore_errors=True)
+        self.error: BaseException | None = None
+        self.result: object = None
+        self.unread: list[BaseException] = []  # exceptions inside of workers
+        self.complaints: list[str] = []  # last lines of what worker processes wrote to standard error
+        self.crashed: list[str] = []  # names of worker processes that ended with an error
+        self.lost: list[str] = []  # files of the serial runs that are gone or have another size
+        self.gave_up = ""
+        self.run: Run | None = None
+        self.late: tuple = ()  # what finished only after the function had returned
+
+    def carry_out(self) -> None:
+        before = set(threading.enumerate()), set(multiprocessing.active_children())
+
+        kept = _sizes()
+
+        def remembering(*arguments: object) -> None:
+            self.result = self.call(*arguments)
+
+        with noting_exceptions(self.unread), noting_processes(self.crashed), noting_complaints(self.complaints):
+            self.gave_up = self.watched(remembering)
+        after = _sizes()
+        self.lost = [path for path, size in kept.items() if after.get(path) != size]
+        if self.run:
+            end = self.run.started + self.run.wall
+            self._settle(*before)
+            everything = journal.read(self.folder)
+            self.late = tuple(outcome for outcome in everything if outcome.finished > end)
+            in_time = tuple(outcome for outcome in everything if outcome.finished <= end)
+            self.run = replace(self.run, outcomes=in_time)
+
+    def watched(self, function: Callable) -> str:
+        """Run the function with the clock on; returns why it was given up, if it was."""
+        function.__name__ = self.folder.name
+        watch = Watch(self.folder / journal.JOURNAL, self.unread)
+        try:
+            with watch:
+                try:
+                    self.run = timed_run(function, self.items, *self.arguments)
+                except KeyboardInterrupt:
+                    if not watch.gave_up:  # it was the student who interrupted
+                        raise
+                except BaseException as problem:  # noqa: BLE001 - whatever it raises is explained, SystemExit too
+                    self.error = problem
+        except KeyboardInterrupt:  # the watch sends more than one: the last may come after the function's end
+            if not watch.gave_up:
+                raise
+        return watch.gave_up
+
+    def _settle(self, threads: set, processes: set) -> None:
+        """Wait until work that outlives the function has ended, if there is any."""
+        folder, size, quiet = self.folder / journal.JOURNAL, -1, time.monotonic()
+        while len(journal.read(self.folder)) < len(self.items):
+            grown = size_of(folder)
+            if grown != size:
+                size, quiet = grown, time.monotonic()
+            alive = (set(threading.enumerate()) - threads) | (set(multiprocessing.active_children()) - processes)
+            if time.monotonic() - quiet > (30 if alive else 1):
+                break
+            time.sleep(0.1)
+
+    @property
+    def names(self) -> set[str]:
+        """All names in the code of the function and of the notebook's functions that it uses."""
+        return {name for code in self.codes() for name in code.co_names + code.co_varnames}
+
+    @property
+    def sends(self) -> frozenset[str]:
+        """Names of methods that only send work, without the function's variables (`start = time.time()`)."""
+        return SENDING & {name for code in self.codes() for name in code.co_names}
+
+    def codes(self) -> list[types.CodeType]:
+        found, seen = [self.function], []
+        while found:
+            function = found.pop()
+            code = getattr(function, "__code__", None)
+            cells = getattr(function, "__closure__", None) or ()
+            with contextlib.suppress(ValueError):  # an empty cell
+                found += [cell.cell_contents for cell in cells if isinstance(cell.cell_contents, types.FunctionType)]
+            stack = [code] if code else []
+            while stack:
+                code = stack.pop()
+                if code in seen:
+                    continue
+                seen.append(code)
+                stack += [const for const in code.co_consts if isinstance(const, types.CodeType)]
+                for thing in [self.function.__globals__[n] for n in code.co_names if n in self.in_notebook()]:
+                    found += vars(thing).values() if isinstance(thing, type) else [thing]
+        return seen
+
+    def in_notebook(self) -> set[str]:
+        """Functions that the notebook itself defines, by name."""
+        home = self.function.__globals__
+        return {
+            name
+            for name, value in home.items()
+            if (isinstance(value, types.FunctionType) and value.__globals__ is home)
+            or (isinstance(value, type) and value.__module__ == home.get("__name__"))
+            if not hasattr(helpers, name) and value is not self.function and name != self.name
+        }
+
+    def swallows(self) -> bool:
+        """Whether an `except` in the student's code does nothing with what it catches."""
+        if "suppress" in self.names:
+            return True
+        home = self.function.__globals__
+        for function in [self.function, *(home[name] for name in self.in_notebook() & self.names)]:
+            with contextlib.suppress(OSError, TypeError, SyntaxError):
+                for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+                    if isinstance(node, ast.ExceptHandler) and all(
+                        isinstance(line, ast.Pass | ast.Continue | ast.Return | ast.Expr) for line in node.body
+                    ):
+                        return True
+        return False
+
+
+def plain_function(function: Callable) -> Callable:
+    """The plain function inside of a partial, or of an object that can be called."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function if hasattr(function, "__globals__") else type(function).__call__
+
+
+def _sizes() -> dict[str, int]:
+    """Size of every file of the serial runs: a student's function should leave them alone."""
+    sizes: dict[str, int] = {}
+    for folder in KEPT.values():
+        with contextlib.suppress(OSError):
+            sizes |= {entry.path: entry.stat().st_size for entry in os.scandir(folder) if entry.is_file()}
+    return sizes
+
+
+def is_empty(function: Callable) -> bool:
+    """Whether the body does nothing: only a docstring, `pass`, `...` or `raise NotImplementedError`."""
+    code = getattr(plain_function(function), "__code__", None)
+    if code is None or any(isinstance(const, types.CodeType) for const in code.co_consts):
+        return False
+    return set(code.co_names) <= {"NotImplementedError"} and not code.co_freevars

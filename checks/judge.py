@@ -1,0 +1,368 @@
+"""What a watched call means: the verdict, with its true reason and the next step. Nothing is run here but _meets."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import os
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from checks.attempt import KEPT, Attempt
+from checks.watch import cannot_travel
+from kit import journal
+from kit.items import Status
+from kit.runs import Run, same_item
+
+ONE_ITEM = {"download": "download_photo", "resize": "make_thumbnail"}
+ASKED_FOR = {"download": "threads", "resize": "processes"}
+PATIENCE = 20  # seconds for which the first item waits for a second one in work, see kit/journal.py
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. `run` is there if the solution is right."""
+
+    word: str  # RIGHT, WRONG or NOT ATTEMPTED YET
+    text: str
+    run: Run | None = None
+
+    @property
+    def right(self) -> bool:
+        return self.word == "RIGHT"
+
+    def __str__(self) -> str:
+        lines = f"{self.word}: {self.text}".splitlines()
+        return "\n".join(textwrap.fill(line, 96, break_long_words=False, break_on_hyphens=False) for line in lines)
+
+
+def judge(attempt: Attempt, baseline: Run) -> Verdict:
+    if isinstance(attempt.error, NotImplementedError):
+        return Verdict("NOT ATTEMPTED YET", f"write {attempt.name}, then run this cell again.")
+    text, run = _did_not_return(attempt), attempt.run
+    if run:
+        text = (
+            text
+            or _wrong_place(attempt, run)
+            or _wrong_work(attempt, run, baseline)
+            or _wrong_files(attempt, run, baseline)
+            or _not_parallel(attempt, run)
+        )
+    if attempt.lost:
+        folders = " and ".join(sorted({f"{Path(path).parent.name}/" for path in attempt.lost}))
+        text = text or (
+            f"your function changed or deleted {len(attempt.lost):,} files of the serial run.\n"
+            "Next step: write into the `folder` that your function is given, and leave all other files alone."
+        )
+        text += f"\nBesides: {len(attempt.lost):,} files in {folders} are lost. Run the serial cells again."
+    if text or not run:
+        return Verdict("WRONG", text)
+    proof = _proof(run, baseline)
+    if attempt.unread:
+        proof += (
+            f"\nNote: {len(attempt.unread):,} exceptions in workers were read by nobody, without harm to the work; "
+            f"the first one is {type(attempt.unread[0]).__name__}."
+        )
+    return Verdict("RIGHT", proof, run)
+
+
+def _did_not_return(attempt: Attempt) -> str:
+    """The function raised, hung or was never really called."""
+    problems = [attempt.error, *attempt.unread]
+    sent = next(filter(cannot_travel, problems), None)
+    if sent and (attempt.error or attempt.gave_up):
+        return (
+            f"a function can't travel to a worker process ({str(sent)[:150]}). Only functions "
+            "of a module can: no lambda, no function inside of a function, none of a notebook cell.\n"
+            f"Next step: send {ONE_ITEM[attempt.task]} itself, with its arguments beside it."
+        )
+    complete = attempt.run and len(attempt.run.outcomes) >= len(attempt.run.items)
+    broken = any(isinstance(problem, BrokenProcessPool) for problem in problems)
+    broken = broken and not complete and not attempt.gave_up  # giving up ends the workers, too
+    died = "died" in attempt.gave_up or broken or attempt.crashed
+    if (attempt.gave_up or broken) and died:
+        return _died(attempt, attempt.gave_up or "The worker processes died at once (BrokenProcessPool).")
+    if attempt.gave_up:
+        return (
+            f"{attempt.gave_up}\nNext step: look for what waits for ever: a lock that nobody releases, a queue.get() "
+            "or join() without task_done(), a `while` loop without an end. Restart the kernel before the next try."
+        )
+    if attempt.error and not (attempt.folder / journal.JOURNAL).exists():
+        return (
+            "your function deleted the folder that it was given, and with it what the workers had noted.\n"
+            "Next step: leave the folder as it is: it is there, and it is empty."
+        )
+    if attempt.error:
+        name, message = type(attempt.error).__name__, str(attempt.error).splitlines() or [""]
+        if "not callable" in message[0]:
+            return _called(attempt)
+        return (
+            f"your function stopped with {name}: {message[0][:200]}\n"
+            "Next step: call it in a cell of its own with the first ten items to see the whole traceback."
+        )
+    nothing = attempt.run and not attempt.run.outcomes and not attempt.late and not attempt.unread
+    kind = next((kind for kind, fits in _LAZY.items() if nothing and fits(attempt.result)), "")
+    if inspect.iscoroutine(attempt.result):
+        attempt.result.close()
+    if kind:
+        return (
+            f"your function returned a {kind} that nobody runs, so no work was done.\n"
+            "Next step: run it to its end inside of your function (list(...) for a generator; for a coroutine "
+            "write a plain `def` that runs asyncio.run(...) in a thread, because a notebook has a loop already)."
+        )
+    return ""
+
+
+_LAZY: dict[str, Callable[[object], bool]] = {  # what a function may return that has not done any work yet
+    "coroutine": inspect.iscoroutine,
+    "generator": inspect.isgenerator,
+    "lazy iterator": lambda result: isinstance(result, map | filter | zip | itertools.starmap | itertools.chain),
+}
+
+
+def _died(attempt: Attempt, what: str) -> str:
+    """Worker processes that ended with an error: mostly because of a function that they can't import."""
+    mine = sorted(attempt.in_notebook() & attempt.names)
+    said = f" The last thing that a worker said: {attempt.complaints[-1][:150]}" if attempt.complaints else ""
+    if mine:
+        return (
+            f"{what} The likely cause: {', '.join(mine)} is defined in this notebook. A worker process starts "
+            f"as a fresh Python and can't import a notebook.{said}\n"
+            f"Next step: send {ONE_ITEM[attempt.task]} itself to the workers, or move your function into "
+            "helpers.py and import it from there."
+        )
+    return f"{what}{said}\nNext step: send one small task to a pool and call .result() on it: it shows the error."
+
+
+def _wrong_place(attempt: Attempt, run: Run) -> str:
+    """Files written or found somewhere else than in the folder that was given."""
+    outcomes = (*run.outcomes, *attempt.late)
+    own = _folder(run.folder)
+    if attempt.task == "resize":
+        sources = {_folder(Path(item).parent) for item in run.items}
+        small = [o for o in outcomes if _folder(Path(o.item).parent) in {own, _folder(KEPT["resize"])} - sources]
+        if small:
+            return (
+                f"{len(small):,} thumbnails were made of thumbnails, not of photos.\n"
+                "Next step: work on the list of paths that your function is given; don't list a folder into which "
+                "it writes."
+            )
+        beside = [o for o in outcomes if "overwrite" in (o.error or "") or _below(o.path, sources)]
+        if beside:
+            return (
+                f"{len(beside):,} thumbnails were to be written beside the originals.\n"
+                "Next step: pass the `folder` that your function is given on to make_thumbnail."
+            )
+    there = [o for o in outcomes if o.status is Status.SKIPPED and _folder(Path(o.path).parent) != own]
+    if there:
+        return (
+            f"{len(there):,} items were skipped because their files were already there, in "
+            f"{Path(there[0].path).parent}: that took no time because it was no work.\n"
+            "Next step: write into the `folder` that your function is given; it is empty."
+        )
+    strayed = [o for o in outcomes if o.path and _folder(Path(o.path).parent) != own]
+    if strayed:
+        return (
+            f"{len(strayed):,} files were written into another folder than the one that was given.\n"
+            "Next step: pass `folder` on, exactly as your function gets it."
+        )
+    return ""
+
+
+def _wrong_work(attempt: Attempt, run: Run, baseline: Run) -> str:
+    """Items missing, late, failed or done twice."""
+    one_item = ONE_ITEM[attempt.task]
+    asked = Counter(map(same_item, run.items))
+    noted = Counter(same_item(outcome.item) for outcome in run.outcomes)
+    missing, surplus = (asked - noted).total(), noted - asked
+    failed = [outcome for outcome in run.outcomes if outcome.status is Status.FAILED]
+    if attempt.late:
+        return (
+            f"your function returned before the work was done: {len(attempt.late):,} of {len(run.items):,} items "
+            "finished after the clock had stopped. They were submitted, but not waited for.\n"
+            "Next step: keep the futures and call .result() on each, or let the `with` block of the executor end; "
+            "for a Pool call .get(), or .close() and .join()."
+        )
+    if {outcome.worker for outcome in run.outcomes} == {run.caller} and _calls(attempt):
+        return _called(attempt)
+    if not run.outcomes and run.files.keys() >= baseline.files.keys():
+        return (
+            f"the files are there, but {one_item} did not write them, so nothing can be said about the work.\n"
+            f"Next step: call helpers.{one_item} for each item."
+        )
+    if attempt.unread and (missing or failed or surplus):
+        problem = attempt.unread[0]
+        return (
+            f"{len(attempt.unread):,} exceptions happened in workers and nobody looked at them. The first one: "
+            f"{type(problem).__name__}: {str(problem).splitlines()[0][:200] if str(problem) else ''}\n"
+            "Next step: call .result() (or .get()) on every future: it raises what went wrong. Then mend the cause."
+        )
+    if surplus and surplus.total() > 0 and sum(noted.values()) > len(run.items):
+        return (
+            f"{surplus.total():,} times an item was done that had been done already: {run.items and len(noted):,} "
+            f"different items, {sum(noted.values()):,} calls of {one_item}. Does each worker go over the whole list "
+            "or do threads share a counter without a lock?\n"
+            "Next step: submit every item once; the executor shares them out."
+        )
+    if failed:
+        reasons = ", ".join(f"{reason} ({n:,})" for reason, n in Counter(o.error for o in failed).most_common(3))
+        return f"{len(failed):,} of {len(run.items):,} items failed: {reasons}.\nNext step: mend the cause, run again."
+    looks = {"exists", "is_file", "listdir", "glob"} & attempt.names
+    if missing and looks and not {"mkdir", "makedirs"} & attempt.names:
+        return (
+            f"{missing:,} of {len(run.items):,} items were left out, and your function looks for files that exist: "
+            "it skipped what was already there.\nNext step: do every item; `folder` is empty at the start."
+        )
+    if missing and attempt.crashed:
+        return _died(attempt, f"{len(attempt.crashed):,} worker processes ended with an error.")
+    if missing and attempt.sends and not run.outcomes and not attempt.swallows():
+        sent = ", ".join(sorted(attempt.sends))
+        return (
+            f"none of the {len(run.items):,} items was done when your function returned, though it sends work away "
+            f"({sent}): it was submitted, but not waited for, and ended with your function.\n"
+            "Next step: wait for all results before you return: .result(), .get(), .join(), or the `with` block."
+        )
+    if missing and attempt.swallows():
+        return (
+            f"{missing:,} of {len(run.items):,} items were never done, and your code has an `except` that hides "
+            "exceptions (or a suppress).\nNext step: take it away, run again, and mend what appears."
+        )
+    if surplus:
+        return (
+            f"{missing:,} items of the list were never done, and {surplus.total():,} others were done instead: one "
+            "item again and again?\nNext step: pass each item of the list to a worker exactly once."
+        )
+    if missing:
+        return (
+            f"{missing:,} of {len(run.items):,} items were never done: nothing was saved for them.\n"
+            f"Next step: call {one_item}(item, folder, ...) for every item, and wait for all of them."
+        )
+    return ""
+
+
+def _wrong_files(attempt: Attempt, run: Run, baseline: Run) -> str:
+    """The right calls, but other files than the serial run made."""
+    kept = KEPT[attempt.task]
+    extra = run.files.keys() - baseline.files.keys()
+    absent = baseline.files.keys() - run.files.keys()
+    different = [name for name in baseline.files.keys() & run.files.keys() if run.files[name] != baseline.files[name]]
+    if absent or extra:
+        return (
+            f"{len(absent):,} files are missing in the folder and {len(extra):,} are there that should not be "
+            f"(for example {min(absent | extra)}).\nNext step: leave the files as {ONE_ITEM[attempt.task]} writes them."
+        )
+    if not different:
+        return ""
+    name = min(different)
+    try:
+        with Image.open(run.folder / name) as image:
+            size = image.size
+            image.load()
+        with Image.open(kept / name) as image:
+            expected = image.size
+    except OSError:
+        return (
+            f"{len(different):,} files are not whole images, for example {name}: half-written.\n"
+            f"Next step: let {ONE_ITEM[attempt.task]} write them; it never leaves half a file."
+        )
+    if size != expected and attempt.task == "resize":
+        return (
+            f"{len(different):,} thumbnails have the wrong size: {name} has {size[0]} x {size[1]} pixels instead of "
+            f"{expected[0]} x {expected[1]}.\nNext step: pass the `size` that your function is given on."
+        )
+    if size != expected:
+        return (
+            f"{len(different):,} photos have the wrong quality: {name} has {size[0]} x {size[1]} pixels instead of "
+            f"{expected[0]} x {expected[1]}. Smaller files are faster, but not the same work.\n"
+            "Next step: download the photos that your function is given, with their own addresses."
+        )
+    return (
+        f"{len(different):,} files have other bytes than those of the serial run, for example {name}.\n"
+        f"Next step: leave the files as {ONE_ITEM[attempt.task]} writes them."
+    )
+
+
+def _not_parallel(attempt: Attempt, run: Run) -> str:
+    """The work is right, but it was done one item after the other."""
+    workers = attempt.arguments[-1] if attempt.arguments else 0
+    if run.peak > 1 or (isinstance(workers, int) and workers < 2) or len(run.items) < 2:
+        return ""
+    if run.mode == "serial":
+        return (
+            "all items were done by the notebook's own thread, one after the other.\n"
+            "Next step: give the function and its arguments to an executor, which has workers of its own."
+        )
+    if _meets(attempt):
+        return ""
+    if run.workers == 1:
+        return (
+            "never were two items in work at the same time: one worker did all of them. Either the pool has only one, "
+            "or it was sent the whole list as one task, or each item was waited for before the next was sent.\n"
+            "Next step: give the number of `workers` to the pool and submit every item; only then ask for the results."
+        )
+    return (
+        "never were two items in work at the same time: each was waited for before the next was sent.\n"
+        "Next step: submit all items first, and only then ask for the results (no .result() inside of that loop)."
+    )
+
+
+def _meets(attempt: Attempt) -> bool:
+    """Run once more, without a clock: the first item waits until a second one is in work (helpers._meet)."""
+    original = attempt.folder
+    meeting = original / journal.JOURNAL / journal.MEETING
+
+    def prepared(items: Sequence, folder: Path, *arguments: object) -> None:
+        meeting.mkdir()
+        (meeting / "patience").write_text(str(PATIENCE), encoding="utf-8")
+        attempt.call(items, folder, *arguments)
+
+    run = attempt.run
+    attempt.watched(prepared)
+    attempt.run, attempt.error = run, None
+    return (meeting / "met").exists()
+
+
+def _proof(run: Run, baseline: Run) -> str:
+    asked = ASKED_FOR[run.task]
+    lines = [
+        f"{len(run.items):,} items, each done exactly once by {run.label()}, up to {run.peak} at the same time.",
+        f"Proved: the same {len(run.files):,} files as the serial run, byte for byte; all of them finished before the "
+        "clock stopped; none failed, none was skipped; the folder was empty at the start.",
+        f"Measured: {baseline.wall:.2f} s serial, {run.wall:.2f} s now: a speed-up of {baseline.wall / run.wall:.2f}.",
+    ]
+    if run.mode != asked and run.mode != "serial":
+        lines.append(f"Note: the exercise asks for {asked}; this solution uses {run.mode}. That is allowed.")
+    return "\n".join(lines)
+
+
+def _called(attempt: Attempt) -> str:
+    one_item = ONE_ITEM[attempt.task]
+    return (
+        f"{one_item} was called instead of passed: the notebook's own thread did all the work, one item after the "
+        "other, and the workers got only the results.\n"
+        "Next step: hand over the function without brackets, with its arguments beside it: "
+        f"submit({one_item}, item, folder)."
+    )
+
+
+def _calls(attempt: Attempt) -> bool:
+    """Whether workers were sent something that can't be called: the result of a call."""
+    return any("not callable" in str(problem) for problem in attempt.unread) or bool(
+        attempt.sends - {"create_task", "ensure_future"}
+    )
+
+
+def _folder(path: Path | str) -> str:
+    return os.path.normcase(os.path.realpath(path))
+
+
+def _below(path: str, folders: set[str]) -> bool:
+    """Whether a path lies in one of the folders or in a folder below."""
+    parents = {_folder(parent) for parent in Path(path).parents} if path else set()
+    return bool(parents & folders)

@@ -1,0 +1,175 @@
+"""What has to reach into the standard library to see what a student's function does, and to end what never ends.
+
+All private names of other modules that this project uses stand here. What it means is said in judge.py.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import gc
+import multiprocessing
+import multiprocessing.pool
+import multiprocessing.process
+import os
+import pickle
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+STALL = 120  # seconds without any finished item after which a run is given up: far beyond all time-outs
+
+
+class Watch:
+    """Ends a call that can never end: a Pool whose workers die again and again, or one that is stuck."""
+
+    def __init__(self, journal: Path, unread: list[BaseException]):
+        self.journal, self.unread, self.gave_up, self.stop = journal, unread, "", threading.Event()
+        self.ended = threading.Event()
+        self.before = set(multiprocessing.active_children())
+        self.died: set[str] = set()  # names of a Pool's workers that ended with an error
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Watch:
+        join_exited = multiprocessing.pool.Pool._join_exited_workers
+
+        def noting(workers: list) -> bool:
+            self.died |= {w.name for w in workers if w.exitcode not in (None, 0, -signal.SIGTERM)}
+            return join_exited(workers)
+
+        self.undo = lambda: setattr(multiprocessing.pool.Pool, "_join_exited_workers", staticmethod(join_exited))
+        multiprocessing.pool.Pool._join_exited_workers = staticmethod(noting)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.stop.set()
+        self.undo()
+        self.thread.join()
+
+    def _watch(self) -> None:
+        size, changed = -1, time.monotonic()
+        while not self.stop.wait(0.1):
+            if (now := size_of(self.journal)) != size:
+                size, changed = now, time.monotonic()
+            # A Pool replaces a worker that died, but waits for ever for the task which that one had.
+            if self.died and time.monotonic() - changed > 1:
+                self._give_up(f"{len(self.died)} workers of the Pool died, and a Pool waits for their tasks for ever.")
+            elif time.monotonic() - changed > 5 and any(map(cannot_travel, list(self.unread))):
+                self._give_up(
+                    "The executor is stuck after a task that could not be sent."
+                )  # some versions of Python are
+            elif time.monotonic() - changed > STALL:
+                self._give_up(f"No item was finished for {STALL} seconds: your function is stuck.")
+
+    def _give_up(self, reason: str) -> None:
+        self.gave_up = reason
+        self.stop.set()
+        for thing in gc.get_objects():
+            if isinstance(thing, multiprocessing.pool.Pool) and not isinstance(thing, multiprocessing.pool.ThreadPool):
+                thing._terminate()  # ends the workers and the thread that replaces them
+        while not self.ended.is_set():  # once is not enough: the end of a `with` block waits again
+            self._interrupt()
+            for process in set(multiprocessing.active_children()) - self.before:
+                process.terminate()
+            self.ended.wait(2)
+
+    @staticmethod
+    def _interrupt() -> None:
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        else:
+            import _thread
+
+            _thread.interrupt_main()
+
+
+@contextlib.contextmanager
+def noting_processes(crashed: list[str]) -> Iterator[None]:
+    """Note the names of all processes that are started inside and end with an error of their own."""
+    start, started = multiprocessing.process.BaseProcess.start, []
+
+    def noting(process: multiprocessing.process.BaseProcess) -> None:
+        started.append(process)
+        start(process)
+
+    multiprocessing.process.BaseProcess.start = noting
+    try:
+        yield
+    finally:
+        multiprocessing.process.BaseProcess.start = start
+        for process in started:
+            with contextlib.suppress(ValueError, AssertionError):  # closed, or of another parent
+                if (process.exitcode or 0) not in (0, -signal.SIGTERM):
+                    crashed.append(process.name)
+
+
+@contextlib.contextmanager
+def noting_complaints(found: list[str]) -> Iterator[None]:
+    """Keep what worker processes write to standard error out of the notebook: a wall of equal tracebacks."""
+    with tempfile.TemporaryFile() as file:
+        before = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            file.seek(0)
+            found += [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()][-1:]
+
+
+@contextlib.contextmanager
+def noting_exceptions(found: list[BaseException]) -> Iterator[None]:
+    """Note every exception that a future, a Pool's result or a thread holds, whether somebody reads it or not."""
+    set_exception, hook = concurrent.futures.Future.set_exception, threading.excepthook
+    results = (multiprocessing.pool.ApplyResult, multiprocessing.pool.MapResult)
+    setters = [kind._set for kind in results]
+
+    def noting_future(future: concurrent.futures.Future, problem: BaseException | None) -> None:
+        if problem is not None:
+            found.append(problem)
+        set_exception(future, problem)
+
+    def noting(setter: Callable) -> Callable:
+        def noting_result(result: multiprocessing.pool.ApplyResult, i: int, outcome: tuple) -> None:
+            if not outcome[0]:
+                found.append(outcome[1])
+            setter(result, i, outcome)
+
+        return noting_result
+
+    concurrent.futures.Future.set_exception = noting_future
+    for kind, setter in zip(results, setters, strict=True):
+        kind._set = noting(setter)
+
+    def noting_thread(problem: threading.ExceptHookArgs) -> None:
+        # sys.exit() is a way to end a thread
+        if problem.exc_value and not isinstance(problem.exc_value, SystemExit):
+            found.append(problem.exc_value)
+
+    threading.excepthook = noting_thread
+    try:
+        yield
+    finally:
+        concurrent.futures.Future.set_exception = set_exception
+        for kind, setter in zip(results, setters, strict=True):
+            kind._set = setter
+        threading.excepthook = hook
+
+
+def size_of(journal: Path) -> int:
+    """Bytes that the workers have noted so far; -1 before the folder is there."""
+    with contextlib.suppress(OSError):
+        return sum(entry.stat().st_size for entry in os.scandir(journal) if entry.is_file())
+    return -1
+
+
+def cannot_travel(problem: BaseException | None) -> bool:
+    """Whether this says that something can't be pickled; the words differ from one Python version to the next."""
+    words = ("pickle", "get attribute", "get local object")
+    return isinstance(problem, pickle.PicklingError) or any(word in str(problem) for word in words)

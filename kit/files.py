@@ -1,0 +1,97 @@
+"""Whole files or none, leftovers of a killed run, and plain words for trouble with a disk. It knows no photo."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import itertools
+import os
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from kit.errors import FileProblem
+
+CACHE = Path("cache")  # metadata, practice photographs, files of timed runs; may be deleted at any time
+
+
+def write(path: Path | str, content: bytes | Callable[[BinaryIO], object]) -> int:
+    """Write a whole file or none: it gets its name only after its last byte. Returns its size in bytes.
+
+    Args:
+        content: the bytes, or a function that writes them into an open file. Pillow encodes into a file without
+            holding the GIL, but holds it while it encodes into memory.
+    """
+    part = f"{os.fspath(path)}.{os.getpid()}-{threading.get_ident()}.part"
+    try:
+        with open(part, "wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            size = file.tell()
+        os.replace(part, path)
+        return size
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+def move(path: Path, target: Path) -> None:
+    """Move a file, whole at any moment, to another disk as well."""
+    try:
+        os.replace(path, target)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        write(target, path.read_bytes())
+        path.unlink()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every whole file in a folder, by name."""
+    found = {}
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".part"):
+        found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def delete_leftovers(folder: Path = Path()) -> None:
+    """Delete the temporary files and the folders of timed runs below this folder whose process is gone."""
+    import psutil  # comes with Jupyter
+
+    runs = folder / CACHE / "runs"  # a pool that is terminated kills its workers while the notebook lives on
+    metadata, pictures = folder / CACHE / "metadata", (folder / CACHE / "practice").glob("pictures-*")
+    folders = (folder, folder / "images", folder / "thumbnails", metadata, *pictures, runs, *runs.glob("*/*"))
+    for path in itertools.chain.from_iterable(place.glob("*") for place in folders):
+        owner = re.search(r"\.(\d+)-\d+\.part$", path.name) or re.fullmatch(r"runs/(\d+)", "/".join(path.parts[-2:]))
+        if owner and not psutil.pid_exists(int(owner[1])):
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def plain(problem: OSError) -> str:
+    """Trouble with a file in a few plain words, without its path."""
+    return problem.strerror or str(problem) or type(problem).__name__
+
+
+@contextlib.contextmanager
+def on_disk(step: str) -> Iterator[None]:
+    """Turn trouble with files inside into one sentence.
+
+    Raises:
+        FileProblem: the step stopped; the text says where, why and what to do.
+    """
+    try:
+        yield
+    except OSError as problem:
+        where = f" at {Path(os.fsdecode(problem.filename)).name}" if problem.filename else ""
+        raise FileProblem(
+            f"{step} stopped{where}: {plain(problem)}. What was complete is kept. Make room, or "
+            "choose a folder that you may write into, and run this cell again."
+        ) from None

@@ -1,0 +1,144 @@
+"""What one call of a one-item function did, noted by whoever did it. Nothing here knows how an item is done.
+
+A timed run's folder holds the journal, a folder with one file for each worker. So it is known what every worker did,
+whatever the student's function returns. An interrupt is told to all workers by a file there, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from kit.errors import FileProblem
+from kit.items import Outcome, Photo, Status, failed
+from kit.machine import end_with_parent
+
+JOURNAL = ".outcomes"  # folder inside of a timed run's folder: one file for each worker
+JOURNAL_VARIABLE = "ASSIGNMENT_JOURNAL"  # the same for work that goes to another folder by mistake
+STOP = "stop"  # file inside of the journal: after an interrupt nothing more is begun
+MEETING = "meeting"  # folder inside of the journal, see _meet
+INTERRUPTED = "interrupted"
+_LOST = "lost-"  # begins the name of an empty file there: a worker could not note an Outcome, for this reason (errno)
+
+clock = time.perf_counter  # a function under test can't change it
+stopping = threading.Event()  # set while an interrupt ends a timed run of this process
+
+Item = TypeVar("Item", bound=Photo | Path | str)
+Rest = ParamSpec("Rest")
+
+
+def recorded(
+    function: Callable[Concatenate[Item, Path | str, Rest], Outcome],
+) -> Callable[Concatenate[Item, Path | str, Rest], Outcome]:
+    """Decorator of a function (item, folder, ...) -> Outcome: adds times and worker, and notes the Outcome.
+
+    A worker process finds the decorated function by its module and name, as any other.
+    """
+
+    @functools.wraps(function)
+    def recorded_function(item: Item, folder: Path | str, *arguments: Rest.args, **named: Rest.kwargs) -> Outcome:
+        started, cpu = clock(), time.thread_time()
+        end_with_parent()
+        if journal := _journal_of(folder):
+            if os.path.exists(os.path.join(journal, STOP)):
+                return replace(failed(name_of(item), INTERRUPTED, tries=0), worker=worker())
+            if os.path.exists(meeting := os.path.join(journal, MEETING)):
+                _meet(meeting)
+        outcome = function(item, folder, *arguments, **named)
+        return note(outcome, folder, started, time.thread_time() - cpu)
+
+    return recorded_function
+
+
+def note(outcome: Outcome, folder: Path | str, started: float, cpu: float = 0.0) -> Outcome:
+    """Complete an Outcome, which ends now, and write it into the journal of the timed run in `folder`, if there is one.
+
+    Args:
+        started: when the item was begun, in seconds on time.perf_counter.
+        cpu: seconds of CPU time.
+    """
+    outcome = replace(outcome, started=started, finished=clock(), cpu=cpu, worker=worker())
+    journal = _journal_of(folder)
+    if not journal or outcome.error == INTERRUPTED:
+        return outcome
+    try:
+        # One call of the system for the whole line: a kill leaves no part of it.
+        file = os.open(os.path.join(journal, outcome.worker), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(file, (json.dumps(vars(outcome)) + "\n").encode())
+        finally:
+            os.close(file)
+    except FileNotFoundError:
+        pass  # the run is over, and its folder deleted
+    except OSError as problem:
+        with contextlib.suppress(OSError):
+            Path(journal, f"{_LOST}{problem.errno}").touch()
+    return outcome
+
+
+def read(folder: Path) -> tuple[Outcome, ...]:
+    """What the workers noted in a timed run's folder, in the order in which they finished.
+
+    Raises:
+        FileProblem: one of them could not note it.
+    """
+    outcomes = []
+    for path in (path for path in (folder / JOURNAL).iterdir() if path.is_file()):
+        if path.name.startswith(_LOST):
+            reason = os.strerror(int(path.name.removeprefix(_LOST)))
+            raise FileProblem(f"The records of this run could not be written: {reason}. Make room, and run it again.")
+        with open(path, encoding="utf-8") as lines:
+            for line in lines:
+                values = json.loads(line)
+                same = {"status": Status(values["status"]), "worker": sys.intern(values["worker"])}
+                outcomes.append(Outcome(**values | same))
+    return tuple(sorted(outcomes, key=lambda outcome: outcome.finished))
+
+
+def name_of(item: Photo | Path | str) -> str:
+    """What an Outcome calls an item: a photo's id, or the path of an image file."""
+    return item.id if isinstance(item, Photo) else os.fspath(item)
+
+
+def worker() -> str:
+    """Who runs this: process id and thread id."""
+    return f"{os.getpid()}-{threading.get_native_id()}"
+
+
+def interrupted() -> bool:
+    """Whether the timed run in which this is called was interrupted, in this process or in the notebook's."""
+    return stopping.is_set() or os.path.exists(os.path.join(os.environ.get(JOURNAL_VARIABLE, os.devnull), STOP))
+
+
+def _journal_of(folder: Path | str) -> str:
+    """The journal for work that goes to this folder; "" outside of a timed run."""
+    journal = os.path.join(folder, JOURNAL)
+    return journal if os.path.exists(journal) else os.environ.get(JOURNAL_VARIABLE, "")
+
+
+def _meet(meeting: str) -> None:
+    """Wait until a second item is in work, which notes "met", or until patience ends, which notes "alone".
+
+    This proves on a machine of any speed whether a function really works on two items at once. The check of an
+    exercise asks for it, by making the folder, only where the times of a run leave that open.
+    """
+    here = os.path.join(meeting, f"in-work-{worker()}")
+    end = time.monotonic() + float(Path(meeting, "patience").read_text(encoding="utf-8"))
+    Path(here).touch()
+    while not {"met", "alone"} & set(names := os.listdir(meeting)):
+        if len(names) > 2:  # this one, another one, and "patience"
+            Path(meeting, "met").touch()
+        elif time.monotonic() > end:
+            Path(meeting, "alone").touch()
+        else:
+            time.sleep(0.01)
+    os.unlink(here)

@@ -1,0 +1,121 @@
+"""This machine and the processes on it: usable CPUs, versions, the digest of the code. It knows no photo."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import hashlib
+import multiprocessing
+import os
+import platform
+import threading
+from collections.abc import Iterable, Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent  # the folder of the assignment
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may use: fewer than the machine has inside containers or with an affinity mask."""
+    if hasattr(os, "process_cpu_count"):  # Python 3.13 and newer
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def environment() -> dict[str, str]:
+    """What a reader of a timing needs to know of the machine, by name.
+
+    A package whose version is not among those of requirements.txt is marked: it may work, but nobody has tried it.
+    """
+    from importlib.metadata import version
+
+    from packaging.requirements import Requirement  # comes with Jupyter and matplotlib
+
+    wanted = {}
+    with contextlib.suppress(OSError, ValueError):
+        lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        needed = [Requirement(line) for line in lines if line[:1].isalpha()]
+        wanted = {one.name: one.specifier for one in needed}
+
+    def named(package: str) -> str:
+        here, asked = version(package), wanted.get(package)
+        return f"{package} {here}" + ("" if not asked or here in asked else f" (requirements.txt asks for {asked})")
+
+    # allow_none: asking for the default start method must not fix it.
+    method = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
+    packages = ("requests", "Pillow", "pandas", "matplotlib", "tqdm", "tornado")
+    return {
+        "Python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "Operating system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "CPUs": f"{usable_cpus()} usable by this process, {os.cpu_count()} logical CPUs in the machine",
+        "Start method": f"spawn, named by this notebook (this system's default: {method})",
+        "Modules": f"version {fingerprint()} of helpers.py, kit, checks and practice",
+        "Packages": ", ".join(map(named, packages)),
+    }
+
+
+def fingerprint() -> str:
+    """Eight hexadecimal digits of the project's modules: a saved notebook shows which version it ran with."""
+    folders = (ROOT / name for name in ("kit", "checks", "practice"))
+    return code_digest(ROOT, [ROOT / "helpers.py", *(path for folder in folders for path in folder.rglob("*.py"))])
+
+
+def code_digest(root: Path, modules: Iterable[Path]) -> str:
+    """Eight hexadecimal digits of what these modules do: comments, docstrings and layout don't count.
+
+    The same on all versions of Python and on all systems. A file that is no Python counts as it is.
+
+    Args:
+        root: folder below which the modules are; where it lies does not count.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(modules):
+        digest.update(path.relative_to(root).as_posix().encode())
+        source = path.read_bytes()
+        try:
+            digest.update("\n".join(_meaning(ast.parse(source))).encode())
+        except (SyntaxError, ValueError):
+            digest.update(source)
+    return digest.hexdigest()[:8]
+
+
+def _meaning(node: ast.AST) -> Iterator[str]:
+    """A syntax tree as lines of text. Empty fields are left out: newer versions of Python have more of them."""
+    yield type(node).__name__
+    for name, value in ast.iter_fields(node):
+        if name in ("ctx", "kind", "type_comment", "type_ignores") or value is None or value == []:
+            continue
+        yield name
+        if name == "body" and isinstance(value, list) and _is_text(value[0]):
+            value = value[1:]  # a docstring, or a text that nobody uses
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, ast.AST):
+                yield from _meaning(part)
+            else:
+                yield repr(part)
+    yield "end"
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def end_with_parent() -> None:
+    """Let this worker process end when its parent is gone; otherwise it would wait for work for ever."""
+    if parent := multiprocessing.parent_process():
+        _end_with(parent, os.getpid())
+
+
+@functools.lru_cache
+def _end_with(parent: BaseProcess, process: int) -> None:
+    """Once for each process id: a forked worker has none of its parent's threads."""
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,214 @@
+"""One HTTP exchange, and the one retry loop for API and images. Nothing here knows what the bytes mean."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import os
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from kit.files import plain
+from kit.journal import INTERRUPTED, interrupted, stopping
+from kit.settings import Secret
+
+TRIES = 4  # how often a request is sent before it counts as failed
+BAD_BODY_TRIES = 2  # how often an answer that is not what was asked for may come
+TIMEOUT = (5, 20)  # seconds to connect, and between two pieces of an answer
+LARGEST = 200_000_000  # bytes of one answer; no photo is as large
+RETRIED = frozenset({429, 500, 502, 503, 504})  # statuses that may go away by themselves
+
+# Headers that end in the middle would show a traceback; NoAnswer tells it in plain words.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a host answered.
+
+    Attributes:
+        waited: seconds between sending the request and the first byte of the answer.
+        tries: how often it was asked.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    waited: float
+    tries: int = 1
+
+
+class NoAnswer(Exception):
+    """There was no answer that can be used; the text says why, in plain words.
+
+    Attributes:
+        tries: how often it was asked.
+        bad_body: whether the host ended its answer too early, in an orderly way.
+        waited: seconds between the last request and the first byte of its answer.
+    """
+
+    def __init__(self, text: str, bad_body: bool = False, tries: int = 1, waited: float = 0.0):
+        super().__init__(text)
+        self.bad_body, self.tries, self.waited = bad_body, tries, waited
+
+
+def fetch(
+    address: str,
+    key: Secret | None = None,
+    retried: Container[int] = RETRIED,
+    wrong: Callable[[bytes], str] = lambda body: "",
+) -> Answer:
+    """GET this address. Trouble that may pass is tried again, at most TRIES times in all. Redirects are not followed.
+
+    Args:
+        key: an access key to send along, in a header.
+        retried: statuses that may go away by themselves; an answer with any other one is returned.
+        wrong: says what is wrong with the body of an answer of status 200, or ""; such a one may come BAD_BODY_TRIES
+            times.
+
+    Raises:
+        NoAnswer: it did not work.
+    """
+    bad, waited = 0, 0.0
+    for attempt in range(1, TRIES + 1):
+        retry_after = None
+        try:
+            answer = replace(_exchange(address, key), tries=attempt)
+            waited = answer.waited
+            if answer.status in retried:
+                trouble, retry_after = f"status {answer.status}", answer.headers.get("Retry-After")
+            elif answer.status != 200 or not (trouble := wrong(answer.body)):
+                return answer
+            else:
+                bad += 1
+        except NoAnswer as problem:
+            trouble, bad = str(problem), bad + problem.bad_body
+        except ValueError:
+            trouble, bad = "the address makes no sense", BAD_BODY_TRIES
+        if bad == BAD_BODY_TRIES or attempt == TRIES:
+            break
+        _back_off(attempt, retry_after)
+        if interrupted():
+            trouble = INTERRUPTED
+            break
+    raise NoAnswer(trouble, tries=attempt, waited=waited)
+
+
+def whole_number(text: str | None, default: int | None = None) -> int | None:
+    """The number that a header holds."""
+    return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else default
+
+
+def _exchange(address: str, key: Secret | None) -> Answer:
+    """One request and its whole answer.
+
+    Raises:
+        NoAnswer: trouble that may pass.
+        ValueError: the address makes no sense.
+    """
+    from urllib3.exceptions import HTTPError
+
+    host = _host(address)
+    request = copy.copy(host.request)
+    request.prepare_url(address, None)
+    if key:
+        request.headers = host.request.headers.copy()
+        request.headers["Authorization"] = f"Client-ID {key.reveal()}"
+        request.headers["Accept-Version"] = "v1"
+        request.headers["Accept-Encoding"] = "gzip"  # unlike images, JSON shrinks
+    sent, problem = time.perf_counter(), None
+    try:
+        with host.adapter.send(
+            request, stream=True, timeout=TIMEOUT, verify=host.verify, proxies=host.proxies
+        ) as answer:
+            waited, headers = time.perf_counter() - sent, answer.headers
+            if (whole_number(headers.get("Content-Length")) or 0) > LARGEST:
+                raise NoAnswer("the answer is larger than any photo")
+            # At once, not in pieces: every piece costs a turn with the GIL.
+            body = answer.raw.read(LARGEST if "Content-Length" not in headers else None, decode_content=True)
+        return Answer(answer.status_code, headers, body, waited)
+    except (OSError, HTTPError) as found:  # a RequestException is an OSError
+        problem = NoAnswer(_words(found), bad_body=bool(_CUT_OFF.search(str(found))))
+    except KeyboardInterrupt:
+        pass
+    # Raised out here, without the exception before: its frames and its request hold the key.
+    raise problem or KeyboardInterrupt
+
+
+@dataclass(frozen=True)
+class _Host:
+    """What all exchanges with a host share: connections, and a request that only lacks its address."""
+
+    adapter: Any = field(repr=False)  # requests.adapters.HTTPAdapter
+    request: Any = field(repr=False)  # requests.PreparedRequest
+    proxies: dict[str, str]
+    verify: bool | str
+
+
+_hosts: dict[tuple[int, str], _Host] = {}
+_lock = threading.Lock()
+
+
+def _host(address: str) -> _Host:
+    """Connections for this address's host, shared by all threads of a process and kept between two requests.
+
+    Keyed by process: a forked worker must not write on the connections of its parent. Proxies and certificates of
+    the environment are looked up here, once, because a requests.Session would do it again for each photo. The
+    request is prepared once as well: that and the adapter's own `send` save a third of the CPU time of a download
+    (benchmarks/results.md).
+    """
+    parts = urlsplit(address)
+    name = f"{parts.scheme}://{parts.netloc}"
+    key = os.getpid(), name
+    if key not in _hosts:
+        import requests
+        from requests.adapters import HTTPAdapter
+
+        with _lock:
+            if key not in _hosts:
+                session = requests.Session()
+                found = session.merge_environment_settings(name, {}, None, None, None)
+                local = parts.hostname in ("127.0.0.1", "localhost")  # a practice server is behind no proxy
+                session.trust_env = False  # no password of a .netrc file goes to a host
+                session.headers["Accept-Encoding"] = "identity"  # images don't shrink
+                request = session.prepare_request(requests.Request("GET", name))
+                adapter = HTTPAdapter(pool_connections=1, pool_maxsize=256)
+                _hosts[key] = _Host(adapter, request, {} if local else dict(found["proxies"]), found["verify"])
+    return _hosts[key]
+
+
+def _back_off(attempt: int, retry_after: str | None) -> None:
+    """Wait before the next try: twice as long each time, with jitter; `Retry-After` up to 10 s is obeyed."""
+    from urllib3.exceptions import InvalidHeader
+    from urllib3.util import Retry
+
+    asked = 0.0
+    with contextlib.suppress(InvalidHeader, ValueError, OverflowError):
+        asked = min(10, Retry().parse_retry_after(retry_after or "0"))  # seconds, or a date
+    stopping.wait(max(0.125 * 2**attempt * random.uniform(0.5, 1.5), asked))
+
+
+_CUT_OFF = re.compile("IncompleteRead|InvalidChunkLength")
+_TROUBLE = {  # words in an exception's text -> what they mean
+    "SSL": "the certificate could not be checked (is there a proxy?)",
+    "Timeout|timed out": "no answer in time",
+    "NameResolution|getaddrinfo|Name or service": "the host's name was not found (no network?)",
+    "refused": "the connection was refused",
+    _CUT_OFF.pattern: "the answer was cut off",
+    "Connection|Chunked|Protocol": "the connection broke off",
+}
+
+
+def _words(problem: Exception) -> str:
+    """Trouble on the way in a few plain words, without addresses."""
+    if isinstance(problem, OSError) and problem.strerror and not isinstance(problem, ConnectionError):
+        return plain(problem)
+    text = f"{type(problem).__name__} {problem}"
+    return next((words for pattern, words in _TROUBLE.items() if re.search(pattern, text)), text[:200])
