@@ -2,8 +2,8 @@
 
 `start()` runs it as a process of its own and returns a `PracticeServer`; `python -m practice` runs it by hand.
 
-    catalogue.py   who took which photo when: the metadata
-    scenes.py      draws the photographs
+    catalogue/     who took which photo when: the metadata
+    scenes/        draws the photographs
     pictures.py    draws them once, in parallel, and keeps them on disk
     server.py      answers HTTP requests like api.unsplash.com and images.unsplash.com
 """
@@ -19,7 +19,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,19 +37,18 @@ class PracticeServer:
     latency: float  # seconds, median
     bandwidth: float  # bytes per second and connection, 0 for no limit
     version: str  # of catalogue and drawings: metadata of another version don't fit
-    process: subprocess.Popen = field(repr=False)
-    input: IO[str] = field(repr=False)  # the server ends when this closes
-    output: IO[str] = field(repr=False)
+    process: subprocess.Popen[str] = field(repr=False)
 
     def close(self) -> None:
         """Stop the server and wait until it has ended. Calling it twice does no harm."""
-        self.input.close()
+        assert self.process.stdin and self.process.stdout  # pipes, see start()
+        self.process.stdin.close()
         try:
             self.process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.output.close()
+        self.process.stdout.close()
 
     def __enter__(self) -> PracticeServer:
         return self
@@ -137,9 +135,8 @@ def start(
         start_new_session=True,  # interrupting the notebook's kernel must not end the server
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
     )
+    assert process.stdout
     last: deque[str] = deque(maxlen=3)
-    assert process.stdin and process.stdout  # pipes, see above
-    pipes: dict[str, Any] = {"process": process, "input": process.stdin, "output": process.stdout}
     try:
         for line in process.stdout:
             last.append(line.strip())
@@ -148,7 +145,7 @@ def start(
                 done, total = map(int, rest.split())
                 report(done, total)
             elif word == "ready":
-                server = PracticeServer(latency=latency, bandwidth=bandwidth, **pipes, **json.loads(rest))
+                server = PracticeServer(process=process, latency=latency, bandwidth=bandwidth, **json.loads(rest))
                 atexit.register(server.close)
                 return server
     except BaseException:  # interrupted while it draws: leave no server behind

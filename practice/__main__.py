@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from kit.machine import usable_cpus
 from practice.catalogue import Catalogue
 from practice.pictures import draw_missing, version
 from practice.server import SPREAD, Server
@@ -46,7 +47,7 @@ async def serve(options: argparse.Namespace) -> None:
 
     pictures = min(options.photos, options.pictures)  # a larger catalogue uses the drawings again under other ids
     folder, colours = draw_missing(
-        options.cache, Catalogue(pictures).entries, options.workers or min(os.cpu_count() or 1, 61), report
+        options.cache, Catalogue(pictures).entries, options.workers or min(usable_cpus(), 61), report
     )
     catalogue = Catalogue(options.photos, colours=colours, pictures=pictures)
     server = Server(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import io
 import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import psutil  # comes with Jupyter
 from PIL import Image, UnidentifiedImageError
 
-from practice import catalogue, scenes
+from kit.files import delete_leftovers, write
+from kit.machine import code_digest, end_with_parent, modules_in
+from practice import scenes
 from practice.catalogue import Entry
 
 WIDTH = 1080  # pixels, the width of Unsplash's `regular`
@@ -29,8 +28,8 @@ def regular_size(entry: Entry) -> tuple[int, int]:
 
 def version() -> str:
     """Eight hexadecimal digits that change whenever the code of the catalogue or of the scenes changes."""
-    code = Path(catalogue.__file__).read_bytes() + Path(scenes.__file__).read_bytes()
-    return hashlib.sha256(code.replace(b"\r", b"")).hexdigest()[:8]
+    root = Path(__file__).parent
+    return code_digest(root, [*modules_in(root / "catalogue"), *modules_in(root / "scenes")])
 
 
 def path_of(folder: Path, index: int) -> Path:
@@ -41,17 +40,9 @@ def draw(folder: Path, entry: Entry) -> str:
     """Draw one picture into `folder`; returns its dominant colour, which the file keeps as its comment."""
     image = scenes.draw(entry.seed, *regular_size(entry))
     colour = scenes.dominant_colour(image)
-    target = path_of(folder, entry.index)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    image.save(part, "JPEG", quality=QUALITY, comment=colour)
-    part.replace(target)
+    save = functools.partial(image.save, format="JPEG", quality=QUALITY, comment=colour)
+    write(path_of(folder, entry.index), save)
     return colour
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever: end it instead."""
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def draw_missing(
@@ -64,9 +55,7 @@ def draw_missing(
     """
     folder = Path(cache) / f"pictures-{version()}"
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob("*.jpg.*.part"):
-        if not psutil.pid_exists(int(leftover.name.split(".")[-2])):  # no other server is drawing it just now
-            leftover.unlink(missing_ok=True)
+    delete_leftovers([folder])
     colours, missing = {}, []
     for entry in entries:
         try:
@@ -78,7 +67,7 @@ def draw_missing(
             missing.append(entry)
     if missing:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as executor:
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as executor:
             drawn = executor.map(draw, [folder] * len(missing), missing, chunksize=4)
             for entry, colour in zip(missing, drawn, strict=True):
                 colours[entry.index] = colour

@@ -24,10 +24,12 @@ from email.utils import formatdate
 from pathlib import Path
 from statistics import NormalDist
 from time import monotonic, time
+from typing import cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from PIL import Image
 from tornado import httpserver, httputil, iostream, netutil
+from tornado.http1connection import HTTP1Connection
 
 from practice.catalogue import Catalogue, Entry
 from practice.pictures import QUALITY, path_of, regular_size
@@ -61,9 +63,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def as_json(data: object, status: int = 200, **headers: str) -> Answer:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, json.dumps(data).encode(), {"Content-Type": "application/json", **named})
+def as_json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    return Answer(status, json.dumps(data).encode(), {"Content-Type": "application/json", **(headers or {})})
 
 
 def error(status: int, text: str) -> Answer:
@@ -151,26 +152,25 @@ class Server:
         share = (zlib.crc32(uri.split("?")[0].encode()) + 0.5) / 2**32
         return self.latency * 2.718281828 ** NormalDist(0, self.spread).inv_cdf(share)
 
-    async def _send(self, request: httputil.HTTPServerRequest, answer: Answer, fault: dict | None) -> None:
+    async def _send(self, request: httputil.HTTPServerRequest, right: Answer, fault: dict | None) -> None:
         await asyncio.sleep(self._wait_for(request.uri))
-        if fault:
-            answer = await self._spoil(request, answer, fault)
-            if answer is None:
-                return
+        answer = await self._spoil(request, right, fault) if fault else right
+        connection = request.connection
+        if not answer or not connection:
+            return
         body = b"" if request.method == "HEAD" else answer.body
         headers = httputil.HTTPHeaders({"Content-Type": "text/plain", **answer.headers})
         headers["Content-Length"] = str(len(answer.body))
         line = httputil.ResponseStartLine("HTTP/1.1", answer.status, httputil.responses.get(answer.status, "?"))
-        connection = request.connection
         if not self.bandwidth or len(body) * 1000 < self.bandwidth:  # under a millisecond: not worth a timer
             await connection.write_headers(line, headers, body)
         else:
             connection.write_headers(line, headers)
-            started, view = monotonic(), memoryview(body)
+            started = monotonic()
             for end in range(CHUNK, len(body) + CHUNK, CHUNK):
                 due = started + min(end, len(body)) / self.bandwidth
                 await asyncio.sleep(max(0, due - monotonic()))
-                await connection.write(view[end - CHUNK : end])
+                await connection.write(body[end - CHUNK : end])
         connection.finish()
 
     # --- api.unsplash.com ---------------------------------------------------------------------------------
@@ -211,8 +211,8 @@ class Server:
                 raise BadParameter("query is missing")
             return self._page(path, query, self._matches(query), search=True)
         found = re.fullmatch(r"/photos/([A-Za-z0-9_-]{1,64})(/download)?", path)
-        entry = found and self.catalogue.find(found[1])
-        if not entry:
+        entry = self.catalogue.find(found[1]) if found else None
+        if not found or not entry:
             return error(404, "Couldn't find Photo" if path.startswith("/photos/") else "Not found")
         record = self._record(entry)
         return as_json({"url": record["urls"]["raw"]} if found[2] else record)
@@ -265,7 +265,7 @@ class Server:
         )
         headers = {"X-Total": str(len(entries)), "X-Per-Page": str(size)} | ({"Link": link} if link else {})
         data = {"total": len(entries), "total_pages": last, "results": records} if search else records
-        return as_json(data, **headers)
+        return as_json(data, headers=headers)
 
     # --- images.unsplash.com ------------------------------------------------------------------------------
 
@@ -335,7 +335,7 @@ class Server:
 
     async def _spoil(self, request: httputil.HTTPServerRequest, answer: Answer, rule: dict) -> Answer | None:
         """Apply one fault: returns the answer to send instead, or None if it was dealt with here."""
-        fault, value, body = rule["fault"], rule.get("value"), answer.body
+        fault, value, body = rule["fault"], rule.get("value", 1), answer.body
         half = body[: len(body) // 2]
         if fault == "delay":
             await asyncio.sleep(value)
@@ -345,8 +345,8 @@ class Server:
         replaced = {
             "500": Answer(500, b'{"errors":["Internal error"]}', {"Content-Type": "application/json"}),
             "502": Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", {"Content-Type": "text/html"}),
-            "503": Answer(503, b"", {"Retry-After": str(value if value is not None else 1)}),
-            "429": Answer(429, b"", {"Retry-After": str(value)} if value is not None else {}),
+            "503": Answer(503, b"", {"Retry-After": str(value)}),
+            "429": Answer(429, b"", {"Retry-After": str(value)} if "value" in rule else {}),
             "401": error(401, "OAuth error: The access token is invalid"),
             "quota": Answer(403, RATE_LIMITED.encode(), answer.headers | {"Content-Type": "text/plain"}),
             "quota-json": error(403, RATE_LIMITED),
@@ -364,7 +364,7 @@ class Server:
             Image.new("RGB", (64, 64), "teal").save(image, fault)
             return Answer(200, image.getvalue(), answer.headers)
         # The rest breaks HTTP itself, so it is written on the bare connection.
-        stream = request.connection.detach()
+        stream = cast(HTTP1Connection, request.connection).detach()
         try:
             if fault == "reset":
                 stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -163,10 +163,10 @@ def test_exif(records: list[dict]) -> None:
 
 def test_night_scenes_gather_more_light(catalogue: Catalogue) -> None:
     """With the same camera, the exposure of a night scene takes in far more light than that of a day."""
-    from practice.catalogue import CAMERAS, _exif
+    from practice.catalogue.exif import CAMERAS, exif_of
 
     def light(night: bool) -> float:
-        values = [_exif(Random(index), CAMERAS[0], night) for index in range(200)]
+        values = [exif_of(Random(index), CAMERAS[0], night) for index in range(200)]
         return float(np.median([
             float(np.prod([float(part) ** power for part, power in
                            zip(value["exposure_time"].split("/"), (1, -1), strict=False)])) * value["iso"]
@@ -224,7 +224,7 @@ def test_ids_that_differ_in_case_alone_are_drawn_again(monkeypatch: pytest.Monke
     from practice import catalogue as module
 
     drawn = iter(["AAAAAAAAAAA", "0" * 12, "aaaaaaaaaaa", "BBBBBBBBBBB", "1" * 12])
-    monkeypatch.setattr(module, "_letters", lambda *_: next(drawn))
+    monkeypatch.setattr(module, "letters", lambda *_: next(drawn))
     assert [entry.id for entry in Catalogue(2).entries] == ["AAAAAAAAAAA", "BBBBBBBBBBB"]
 
 
