@@ -6,6 +6,9 @@ export PYTHONUTF8 := 1
 # Windows has its programs in another folder of the virtual environment.
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
+# What is linted: not your notebook, nor modules of your own beside it.
+CODE := helpers.py nbgrader_config.py kit checks practice teacher benchmarks docs tests
+
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @ 2>/dev/null \
 	  || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1: \2/p' Makefile
@@ -26,8 +29,10 @@ submission: .venv/run.stamp ## write submission.zip, what you hand in
 	@$(BIN)/python -m checks.submission
 
 test: .venv/test.stamp ## lint and run the tests
-	$(BIN)/python -m ruff check .
-	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check $(CODE)
+	$(BIN)/python -m ruff format --check $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest
 
 bench: .venv/bench.stamp ## measure beside other tools, and write benchmarks/results.md (takes long; PARTS="downloads" for some)

@@ -21,7 +21,7 @@ if (_here := os.path.dirname(os.path.abspath(__file__))) not in sys.path:
     sys.path.append(_here)
 
 from kit.cluster import DISTRIBUTED, cluster
-from kit.display import progress, quiet, say
+from kit.display import box, progress, quiet, say
 from kit.errors import AssignmentError, SourceError
 from kit.files import CACHE, plain, write
 from kit.items import Outcome, Photo, Status, failed, is_id
@@ -43,7 +43,7 @@ __all__ = [
     # many photos, timed and compared
     "timed_run", "timed_pipeline", "problems", "compare", "sweep", "keep", "as_done", "pipeline", "cluster",
     # what a cell shows
-    "progress", "quiet", "say",
+    "progress", "quiet", "say", "box",
     # what these take and return
     "Settings", "Secret", "Source", "Photo", "Outcome", "Status", "Run",
     "AssignmentError", "SourceError", "CACHE", "PER_PAGE", "DISTRIBUTED",

@@ -21,7 +21,7 @@ from kit.display import say
 from kit.errors import AssignmentError
 from kit.files import plain
 from kit.files import write as write_file
-from kit.machine import ROOT, fingerprint
+from kit.machine import ROOT, fingerprint, modules_in
 
 NOTEBOOK = "assignment.ipynb"
 NEEDED = (NOTEBOOK, "helpers.py", "README.md", "requirements.txt")
@@ -97,7 +97,7 @@ def hand_in() -> None:
 def _files(root: Path) -> Iterator[Path]:
     """The notebook, every module and package beside it, and the texts; no links, nothing hidden."""
     packages = [path.parent for path in root.glob("[!.]*/__init__.py")]
-    modules = [*root.glob("*.py"), *(path for package in packages for path in package.rglob("*.py"))]
+    modules = [*root.glob("*.py"), *(path for package in packages for path in modules_in(package))]
     listed = [root / name for name in (*NEEDED, *WELCOME)]
     found = sorted({*listed, *modules} - {root / "nbgrader_config.py"})  # settings of the teacher
     return (path for path in found if path.is_file() and not path.is_symlink())

@@ -1,4 +1,4 @@
-"""Takes from the saved notebook what the pages show of it: tables, single figures, and charts for both themes.
+"""Takes from the saved notebook what the pages show of it: single figures, and charts for both themes.
 
 python docs/from_run.py            write them into README.md and docs/
 python docs/from_run.py --check    only say whether the pages and the notebook agree (exit code 1 if not)
@@ -15,7 +15,6 @@ import io
 import json
 import re
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,6 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 PICTURES = {"download-compare": "timeline", "conclusion-chart": "result", "further-download": "threads"}
-BEGIN, END = ("<!-- from the saved run: written by docs/from_run.py -->", "<!-- end of the saved run -->")
 FIGURE = re.compile(r"<!--run:(\w+)-->.*?<!--/run-->", re.DOTALL)
 INK = (0.90, 0.93, 0.95)  # of text in the dark theme
 
@@ -94,7 +92,7 @@ def facts(saved: Saved) -> dict[str, str]:
         for pattern in (r"spent ([\d.]+) s waiting for first bytes", r"about ([\d.]+) s waiting for the rest")
     )
     rate = float(threads["photos/s"])
-    share = float(saved.number("further-amdahl", r"Downloading in threads: serial share ([\d.]+)%")) / 100
+    share = float(saved.number("further-amdahl-fit", r"Downloading in threads: serial share ([\d.]+)%")) / 100
     return {
         "photos": f"{photos:,}",
         "bandwidth": saved.number("source", r"(\d+) Mbit/s"),
@@ -110,9 +108,9 @@ def facts(saved: Saved) -> dict[str, str]:
         "resize_processes": seconds[f"Resize, {processes['workers']} processes"],
         "resize_speed_up": box["Speed-up, resize"],
         "resize_busy": saved.number("conclusion-sentences", r"Resize: the CPU was busy for (\d+%)"),
-        "resize_start_up": saved.number("resize-compare", r"began after ([\d.]+) s"),
-        "resize_gain_processes": saved.number("further-resize", r"processes gained a factor of ([\d.]+)"),
-        "resize_gain_threads": saved.number("further-resize", r"and threads ([\d.]+) over"),
+        "resize_start_up": saved.number("resize-equal", r"began after ([\d.]+) s"),
+        "resize_gain_processes": saved.number("further-resize-chart", r"processes gained a factor of ([\d.]+)"),
+        "resize_gain_threads": saved.number("further-resize-chart", r"and threads ([\d.]+) over"),
         "images_mb": f"{float(serial['MB written']):.0f}",
         "photo_kb": f"{size * 1e3:.0f}",
         "photo_ms": f"{own * 1e3:.0f}",
@@ -126,7 +124,7 @@ def facts(saved: Saved) -> dict[str, str]:
         "sweep_most": sweep[-1]["threads"],
         "serial_share": f"{share:.1%}",
         "serial_share_error": saved.number(
-            "further-amdahl", r"Downloading in threads: serial share [\d.]+% ± ([\d.]+%)"
+            "further-amdahl-fit", r"Downloading in threads: serial share [\d.]+% ± ([\d.]+%)"
         ),
         "amdahl": f"{1 / (share + (1 - share) / int(threads['workers'])):.1f}",  # speed-up that the law allows
         "control_workers": saved.number("further-controls-run", r"runs with (\d+) workers"),
@@ -134,9 +132,9 @@ def facts(saved: Saved) -> dict[str, str]:
         "control_coroutines": controls["coroutines"]["wall"],
         "control_processes": controls["processes"]["wall"],
         "control_start_up": controls["processes"]["start-up"],
-        "pipeline_threads": saved.number("pipeline-run", r"With (\d+) threads, both stages"),
-        "pipeline_ratio": saved.number("pipeline-run", r"([\d.]+) times the longer stage"),
-        "pipeline_gain": saved.number("pipeline-run", r"and ([\d.]+) times as fast as one after the other"),
+        "pipeline_threads": saved.number("pipeline-sentences", r"With (\d+) threads, both stages"),
+        "pipeline_ratio": saved.number("pipeline-sentences", r"([\d.]+) times the longer stage"),
+        "pipeline_gain": saved.number("pipeline-sentences", r"and ([\d.]+) times as fast as one after the other"),
         "cluster_start_up": f"{float(cluster['start-up (s)']):.1f}",
         "cluster_overhead": f"{float(cluster['overhead (ms per item)']):.1f}",
         "pool_overhead": f"{float(pool['overhead (ms per item)']):.1f}",
@@ -157,29 +155,8 @@ def claims(quoted: dict[str, str]) -> dict[str, bool]:
     }
 
 
-def tables(notebook: dict, saved: Saved) -> str:
-    """The summary box of the saved notebook and the time of each part, as Markdown tables."""
-    lines = ["| | |", "| --- | --- |", *(f"| {name} | {fact} |" for name, fact in saved.summary().items())]
-    lines += ["", "| Part of the notebook | Seconds |", "| --- | ---: |"]
-    part, seconds, total = "", 0.0, 0.0
-    for cell in [*notebook["cells"], {"cell_type": "markdown", "source": "## end"}]:
-        heading = re.match(r"## (.*)", "".join(cell["source"])) if cell["cell_type"] == "markdown" else None
-        if heading:
-            if part:
-                lines.append(f"| {part} | {seconds:.0f} |")
-            part, seconds = heading[1], 0.0
-        elif times := cell.get("metadata", {}).get("execution"):
-            keys = ("iopub.execute_input", "shell.execute_reply")
-            began, ended = (datetime.fromisoformat(times[key]) for key in keys)
-            seconds += (ended - began).total_seconds()
-            total += (ended - began).total_seconds()
-    return "\n".join([*lines, f"| **Together** | **{total:.0f}** |"])
-
-
-def page(text: str, quoted: dict[str, str], block: str) -> str:
+def page(text: str, quoted: dict[str, str]) -> str:
     """The page with the figures of the saved run."""
-    if BEGIN in text:
-        text = f"{text.split(BEGIN)[0]}{BEGIN}\n{block}\n{END}{text.split(END)[1]}"
     return FIGURE.sub(lambda found: f"<!--run:{found[1]}-->{quoted[found[1]]}<!--/run-->", text)
 
 
@@ -207,13 +184,12 @@ def without_ground(chart: Image.Image, dark: bool) -> Image.Image:
 
 
 def main() -> None:
-    notebook = json.loads((ROOT / "assignment.ipynb").read_text(encoding="utf-8"))
-    saved = Saved(notebook)
-    quoted, block = facts(saved), tables(notebook, saved)
+    saved = Saved(json.loads((ROOT / "assignment.ipynb").read_text(encoding="utf-8")))
+    quoted = facts(saved)
     if untrue := [claim for claim, holds in claims(quoted).items() if not holds]:
         sys.exit(f"Not true of this run, although docs/concepts.md says so: {'; '.join(untrue)}. Mend the page.")
     before = {path: path.read_text(encoding="utf-8") for path in PAGES}
-    wanted = {path: page(text, quoted, block) for path, text in before.items()}
+    wanted = {path: page(text, quoted) for path, text in before.items()}
     drawn = {ROOT / "docs" / name: image for name, image in pictures(saved).items()}
     if "--check" in sys.argv:
         other = [path for path in PAGES if before[path] != wanted[path]]

@@ -34,7 +34,9 @@ async def _download_all(photos: Sequence[Photo], folder: Path | str, workers: in
             answer = await client.get(photo.url)
             note(_saved(photo, folder, answer), folder, started)
 
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+    # By itself httpx keeps 20 connections, and opens a new one for nearly every photo if there are more workers.
+    limits = httpx.Limits(max_connections=workers, max_keepalive_connections=workers)
+    async with httpx.AsyncClient(timeout=30, trust_env=False, limits=limits) as client:
         await asyncio.gather(*map(download, photos))
 
 

@@ -1,15 +1,18 @@
-"""What a cell shows in words: one progress line that a saved notebook keeps readable, and sentences."""
+"""What a cell shows: one progress line that a saved notebook keeps readable, sentences, a chart with its text."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import html
 import io
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from IPython.display import HTML
     from tqdm import tqdm
 
 T = TypeVar("T")
@@ -80,3 +83,36 @@ class _OneOutput(io.TextIOBase):
         if line := text.strip():
             self.handle.update({"text/plain": line}, raw=True)
         return len(text)
+
+
+def show(description: str) -> None:
+    """Show the current matplotlib chart and close it. The description is for readers who can't see it.
+
+    It is the picture's alternative text, which the HTML report reads. JupyterLab and Notebook give pictures no
+    alternative text (https://github.com/jupyter/enhancement-proposals/issues/120), so it can be unfolded below
+    the chart as well. Outside of a notebook the chart is shown without it.
+    """
+    import matplotlib.pyplot as plt
+
+    if not in_notebook():
+        plt.show()
+        return
+    from IPython.display import display
+
+    png = io.BytesIO()
+    plt.savefig(png, format="png", bbox_inches="tight")
+    plt.close()
+    picture = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": description}
+    unfold = f"<details><summary>The chart in words</summary><p>{html.escape(description)}</p></details>"
+    display(picture, raw=True, metadata={"image/png": {"alt": description}})
+    display({"text/html": unfold, "text/plain": description}, raw=True)
+
+
+def box(facts: Mapping[str, object]) -> HTML:
+    """A table of two columns, names and facts, for the top of the notebook."""
+    from IPython.display import HTML
+
+    left = "style='text-align:left'"
+    pairs = ((html.escape(name), html.escape(str(fact))) for name, fact in facts.items())
+    rows = (f"<tr><th {left}>{name}</th><td {left}>{fact}</td></tr>" for name, fact in pairs)
+    return HTML(f"<table>{''.join(rows)}</table>")

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,14 +61,17 @@ def digests(folder: Path) -> dict[str, str]:
     return found
 
 
-def delete_leftovers(folder: Path = Path()) -> None:
-    """Delete the temporary files and the folders of timed runs below this folder whose process is gone."""
+def delete_leftovers(folders: Iterable[Path] = ()) -> None:
+    """Delete temporary files and folders of timed runs whose process is gone.
+
+    Args:
+        folders: where to look; by default, everywhere that a notebook in this folder writes to.
+    """
     import psutil  # comes with Jupyter
 
-    runs = folder / CACHE / "runs"  # a pool that is terminated kills its workers while the notebook lives on
-    metadata, pictures = folder / CACHE / "metadata", (folder / CACHE / "practice").glob("pictures-*")
-    folders = (folder, folder / "images", folder / "thumbnails", metadata, *pictures, runs, *runs.glob("*/*"))
-    for path in itertools.chain.from_iterable(place.glob("*") for place in folders):
+    runs = CACHE / "runs"  # a pool that is terminated kills its workers while the notebook lives on
+    folders = folders or (Path(), Path("images"), Path("thumbnails"), CACHE / "metadata", runs, *runs.glob("*/*"))
+    for path in itertools.chain.from_iterable(folder.glob("*") for folder in folders):
         owner = re.search(r"\.(\d+)-\d+\.part$", path.name) or re.fullmatch(r"runs/(\d+)", "/".join(path.parts[-2:]))
         if owner and not psutil.pid_exists(int(owner[1])):
             with contextlib.suppress(OSError):

@@ -60,8 +60,13 @@ def environment() -> dict[str, str]:
 
 def fingerprint() -> str:
     """Eight hexadecimal digits of the project's modules: a saved notebook shows which version it ran with."""
-    folders = (ROOT / name for name in ("kit", "checks", "practice"))
-    return code_digest(ROOT, [ROOT / "helpers.py", *(path for folder in folders for path in folder.rglob("*.py"))])
+    rooms = (path for name in ("kit", "checks", "practice") for path in modules_in(ROOT / name))
+    return code_digest(ROOT, [ROOT / "helpers.py", *rooms])
+
+
+def modules_in(folder: Path) -> list[Path]:
+    """All modules in a folder and below, but not the copies that JupyterLab puts into .ipynb_checkpoints."""
+    return [path for path in folder.rglob("*.py") if path.parent.name[:1] != "."]
 
 
 def code_digest(root: Path, modules: Iterable[Path]) -> str:
@@ -73,8 +78,8 @@ def code_digest(root: Path, modules: Iterable[Path]) -> str:
         root: folder below which the modules are; where it lies does not count.
     """
     digest = hashlib.sha256()
-    for path in sorted(modules):
-        digest.update(path.relative_to(root).as_posix().encode())
+    for name, path in sorted((path.relative_to(root).as_posix(), path) for path in modules):
+        digest.update(name.encode())
         source = path.read_bytes()
         try:
             digest.update("\n".join(_meaning(ast.parse(source))).encode())
@@ -89,14 +94,18 @@ def _meaning(node: ast.AST) -> Iterator[str]:
     for name, value in ast.iter_fields(node):
         if name in ("ctx", "kind", "type_comment", "type_ignores") or value is None or value == []:
             continue
+        if name == "is_lazy" and not value:  # of an import; since Python 3.15
+            continue
         yield name
         if name == "body" and isinstance(value, list) and _is_text(value[0]):
             value = value[1:]  # a docstring, or a text that nobody uses
         for part in value if isinstance(value, list) else [value]:
+            if isinstance(node, ast.JoinedStr) and isinstance(part, ast.Constant) and not part.value:
+                continue  # Python 3.12 ends {x:>{width}} with an empty text
             if isinstance(part, ast.AST):
                 yield from _meaning(part)
             else:
-                yield repr(part)
+                yield ascii(part)  # repr shows a character or its number: that depends on the version of Unicode
     yield "end"
 
 

@@ -93,7 +93,7 @@ def tidy(records: Sequence[dict]) -> pd.DataFrame:
     import pandas as pd
 
     columns = dict.fromkeys([*_TEXTS, "created_at", "color", *_NUMBERS, *_NESTED])
-    data = pd.DataFrame([columns | record for record in records], dtype=object)
+    data = pd.DataFrame([columns | record for record in records], columns=None if records else columns, dtype=object)
     read = pd.DataFrame(index=data.index)
     texts = data.map(_text)
     for name in _TEXTS:

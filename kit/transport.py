@@ -91,7 +91,7 @@ def fetch(
         except NoAnswer as problem:
             trouble, bad = str(problem), bad + problem.bad_body
         except ValueError:
-            trouble, bad = "the address makes no sense", BAD_BODY_TRIES
+            trouble, bad = "the address (or that of a proxy) makes no sense", BAD_BODY_TRIES
         if bad == BAD_BODY_TRIES or attempt == TRIES:
             break
         _back_off(attempt, retry_after)
@@ -135,6 +135,8 @@ def _exchange(address: str, key: Secret | None) -> Answer:
             body = answer.raw.read(LARGEST if "Content-Length" not in headers else None, decode_content=True)
         return Answer(answer.status_code, headers, body, waited)
     except (OSError, HTTPError) as found:  # a RequestException is an OSError
+        if isinstance(found, ValueError):  # InvalidURL, LocationParseError
+            raise
         problem = NoAnswer(_words(found), bad_body=bool(_CUT_OFF.search(str(found))))
     except KeyboardInterrupt:
         pass
