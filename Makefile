@@ -1,4 +1,4 @@
-# `make` alone lists the targets. Without make, see "Without make" in README.md.
+# `make` alone lists the targets. Without make, see "Plain commands" in README.md.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 # Jupyter reads notebooks in the system's encoding, unless it is told that all text is UTF-8.

@@ -96,7 +96,7 @@ def facts(saved: Saved) -> dict[str, str]:
     return {
         "photos": f"{photos:,}",
         "bandwidth": saved.number("source", r"(\d+) Mbit/s"),
-        "cpus": saved.number("environment", r"CPUs (\d+) usable"),
+        "cpus": saved.number("environment-print", r"CPUs (\d+) usable"),
         "threads": threads["workers"],
         "processes": processes["workers"],
         "download_serial": seconds["Download, serial"],

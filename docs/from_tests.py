@@ -1,8 +1,8 @@
-"""Writes the README's table of what was tried against the program, from the tests' own report.
+"""Writes the table of docs/tests.md, what was tried against the program, from the tests' own report.
 
 python -m pytest --junitxml=cache/tests.xml
-python docs/from_tests.py cache/tests.xml            write the table into README.md
-python docs/from_tests.py cache/tests.xml --check    only say whether README.md agrees (exit code 1 if not)
+python docs/from_tests.py cache/tests.xml            write the table into docs/tests.md
+python docs/from_tests.py cache/tests.xml --check    only say whether docs/tests.md agrees (exit code 1 if not)
 
 A test that causes a fault says which one and how often, in pairs: record_property("fault", "connection reset"), then
 record_property("times", 12). The name is written out as one text, so that it can be found. Tests that failed or were
@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+PAGE = Path(__file__).resolve().parent / "tests.md"
 BEGIN, END = ("<!-- from the tests: written by docs/from_tests.py -->", "<!-- end of what the tests say -->")
 
 
@@ -46,12 +46,12 @@ def page(text: str, block: str) -> str:
 
 def main() -> None:
     report, *options = sys.argv[1:]
-    before = README.read_text(encoding="utf-8")
+    before = PAGE.read_text(encoding="utf-8")
     wanted = page(before, table(tried(Path(report))))
     if options != ["--check"]:
-        README.write_text(wanted, encoding="utf-8")
+        PAGE.write_text(wanted, encoding="utf-8")
     elif before != wanted:
-        sys.exit(f"README.md shows other tests than {report}. Run python docs/from_tests.py {report}")
+        sys.exit(f"docs/tests.md shows other tests than {report}. Run python docs/from_tests.py {report}")
 
 
 if __name__ == "__main__":

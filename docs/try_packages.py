@@ -107,7 +107,8 @@ def installed(name: str) -> bool:
 def prepare(folder: Path, server: practice.PracticeServer, count: int) -> None:
     """A copy of the modules, and the serial runs against which the blocks are judged."""
     shutil.copy(ROOT / "helpers.py", folder)
-    shutil.copytree(ROOT / "checks", folder / "checks", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("kit", "checks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     source = helpers.Source(
         "the practice server", "try", server.api, [server.images], helpers.Secret(server.key), server
     )

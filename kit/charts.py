@@ -205,24 +205,26 @@ def lanes(ax: Axes, run: Run, seconds: float) -> None:
             ax.broken_barh([(start, waited)], place, color=colour, alpha=0.3, linewidth=0)
             rest = start + waited, outcome.finished - outcome.started - waited
             ax.broken_barh([rest], place, color=colour, edgecolor="white", linewidth=0.3)
-    ax.set(xlim=(0, seconds), yticks=[], ylabel=run.label(), ylim=(len(found) - 0.4, -0.6))
+    ax.set(xlim=(0, seconds), yticks=[], ylabel=run.label().replace(" ", "\n"), ylim=(len(found) - 0.4, -0.6))
 
 
 @chart
-def timeline(baseline: Run, other: Run, seconds: float) -> Drawn:
-    """The first seconds of two runs of a stage, above each other on one axis."""
-    heights = [1 + baseline.workers / 8, 1 + other.workers / 8]
-    _, (upper, lower) = plt.subplots(2, 1, sharex=True, figsize=(8, 1 + sum(heights) / 2), height_ratios=heights)
-    lanes(upper, baseline, seconds)
-    lanes(lower, other, seconds)
-    upper.set_title(f"Photos in work at once, on average: {baseline.overlap:.1f} above, {other.overlap:.1f} below")
-    meaning = "faint: waiting for the first byte, solid: receiving and saving" if baseline.task == "download" else ""
-    lower.set_xlabel(f"seconds since the start (the first {seconds:.1f} s); {meaning}".rstrip("; "))
-    return (
-        f"Two timelines of the {other.task}, the first {seconds:.1f} s. Above, {baseline.label()}: {baseline.workers} "
-        f"lane, {baseline.overlap:.1f} photos in work at once on average. Below, {other.label()}: {other.workers} "
-        f"lanes, {other.overlap:.1f} at once. {meaning.capitalize()}"
-    ).strip(), ""
+def timeline(upper: Run, lower: Run, seconds: float) -> Drawn:
+    """The first seconds of two runs, above each other on one axis: serial and parallel, or two stages at once."""
+    heights = [1 + run.workers / 8 for run in (upper, lower)]
+    _, axes = plt.subplots(2, 1, sharex=True, figsize=(8, 1 + sum(heights) / 2), height_ratios=heights)
+    title = f"Photos in work at once, on average: {upper.overlap:.1f} above, {lower.overlap:.1f} below"
+    if upper.started == lower.started:  # two stages at once
+        last = upper.outcomes[-1].finished
+        early = sum(outcome.finished < last for outcome in lower.outcomes)
+        title = f"{early} of {len(lower.outcomes)} thumbnails were finished before the last photo arrived"
+    axes[0].set_title(title)
+    meaning = "; faint: waiting for the first byte, solid: receiving and saving" if upper.task == "download" else ""
+    axes[1].set_xlabel(f"seconds since the start (the first {seconds:.1f} s){meaning}")
+    for ax, run in zip(axes, (upper, lower), strict=True):
+        lanes(ax, run, seconds)
+    parts = (f"{run.task}, {run.label()}, {run.overlap:.1f} photos in work at once" for run in (upper, lower))
+    return f"{title}. Two timelines of {seconds:.1f} s, a lane for each worker. Above {'; below '.join(parts)}.", ""
 
 
 @chart
@@ -290,22 +292,3 @@ def scaling(runs: Sequence[tuple[int, Run]], title: str) -> Drawn:
     ax.minorticks_off()
     ax.margins(x=0.12, y=0.15)
     return f"{title}. Median photos per second by number of workers: {'; '.join(seen)}.", ""
-
-
-@chart
-def both_stages(download: Run, resize: Run) -> Drawn:
-    """Timelines of a download and of a resize that ran at the same time, on one axis."""
-    heights = [download.workers, resize.workers]
-    _, (upper, lower) = plt.subplots(2, 1, sharex=True, figsize=(8, 3.6), height_ratios=heights)
-    for ax, run in ((upper, download), (lower, resize)):
-        lanes(ax, run, download.wall)
-        ax.set_ylabel(run.label().replace(" ", "\n"))
-    first, last = resize.outcomes[0].finished - download.started, download.outcomes[-1].finished - download.started
-    early = sum(outcome.finished - download.started < last for outcome in resize.outcomes)
-    title = f"{early} of {len(resize.outcomes)} thumbnails were finished before the last photo arrived"
-    upper.set_title(title)
-    lower.set_xlabel("seconds since the start; above: download (faint: waiting), below: resize")
-    return (
-        f"{title}. Two timelines on one axis of {download.wall:.1f} s. Above, {download.workers} lanes of download. "
-        f"Below, {resize.workers} lanes of resize, the first one finished after {first:.1f} s."
-    ), ""

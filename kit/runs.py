@@ -208,10 +208,10 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        journal.stopping.set()
         for folder in folders:
             with contextlib.suppress(OSError):
                 (folder / journal.JOURNAL / journal.STOP).touch()
+        journal.stopping.set()  # ends pauses; whoever wakes up must find STOP
         (before if callable(before) else signal.default_int_handler)(number, frame)
 
     signal.signal(signal.SIGINT, stop)

@@ -1,13 +1,17 @@
-"""README.md and the pages in docs/: what they name exists, their commands and figures are true, their code runs."""
+"""The pages: what they name exists, their commands and figures are true, their code runs.
+
+Pages alone are read as they lie here. Pages, figures and pictures beside the saved notebook are read as they were
+published, because a run of your own changes your notebook.
+"""
 
 from __future__ import annotations
 
 import ast
 import doctest
+import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import unicodedata
@@ -17,6 +21,8 @@ from pathlib import Path
 import pytest
 
 import practice
+from tests import published as publication
+from tests.published import published, unpack_published
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
@@ -25,10 +31,11 @@ import from_run  # noqa: E402
 import from_tests  # noqa: E402
 import try_packages  # noqa: E402
 
-from benchmarks.__main__ import BEGIN, quoting, results  # noqa: E402
-
-PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in from_run.PAGES}
-README = PAGES["README.md"]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (*from_run.PAGES, ROOT / "teacher" / "README.md")
+}
+README, TESTS = PAGES["README.md"], PAGES["docs/tests.md"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
@@ -131,13 +138,31 @@ def test_the_assignments_own_headings_are_there() -> None:
     for heading in (
         "Introductory Knowledge on Concepts", "Concurrency vs Parallelism", "Threading and Multiprocessing",
         "Packages in Python for Parallel Programming", "Creating a Developer Account", "What are All These Files?",
-        "How it is built", "When things go wrong", "The assignment", "For teachers",
+        "The assignment", "When things go wrong", "Further pages",
     ):  # fmt: skip
         assert len(section(heading)) > 100
     tasks = section("The assignment")
+    for heading in ("Tasks", "To-do list", "Handing in"):
+        assert f"\n### {heading}\n" in tasks
     for part in ("Setup", "Exploratory Data Analysis", "Downloading", "Resizing", "Conclusion"):
-        assert re.search(rf"(?m)^\*\*{part}\*\*\n\n- \[ \] ", tasks)
+        assert f"\n- [ ] **{part}.** " in tasks
     assert not re.search(r"\bTBD\b|\bTODO\b", "".join(PAGES.values()))
+
+
+def test_the_readme_is_short_and_names_every_page() -> None:
+    assert len(README.splitlines()) <= 220
+    inside = {link.partition("#")[0] for link in links(README)}
+    growth = {name for name in PAGES if "growth" in name}  # named by benchmarks/results.md
+    assert {*PAGES, "benchmarks/results.md"} - {"README.md"} - growth <= inside
+
+
+def test_every_room_of_the_house_has_a_row() -> None:
+    rooms = files_in_table(PAGES["docs/how-it-is-built.md"])
+    kit = {f"kit/{path.name}" for path in (ROOT / "kit").glob("*.py")} - {"kit/__init__.py"}
+    assert {name for name in rooms if name.startswith("kit/")} == kit
+    assert {name.rstrip("/") for name in rooms} >= {path.parent.name for path in ROOT.glob("[a-z]*/__init__.py")} - {
+        "kit"
+    }
 
 
 # --- commands, versions, figures --------------------------------------------------------------------------------
@@ -155,9 +180,11 @@ def test_commands_are_those_of_the_makefile() -> None:
 
 def test_modules_and_scripts_in_commands_exist() -> None:
     text = "\n".join(PAGES.values())
-    for script in set(re.findall(r"python (docs/\w+\.py|benchmarks/\w+\.py)", text)):
+    scripts = set(re.findall(r"\b((?:docs|teacher|tests|kit)/\w+\.py)\b", text))
+    assert len(scripts) > 10
+    for script in scripts:
         assert (ROOT / script).exists(), script
-    for module in set(re.findall(r"python -m (practice|checks[.\w]*)", text)):
+    for module in set(re.findall(r"python -m (practice|benchmarks|checks[.\w]*)", text)):
         path = ROOT / Path(*module.split("."))
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
     for name in re.findall(r"requirements[\w-]*\.txt", text):
@@ -165,48 +192,43 @@ def test_modules_and_scripts_in_commands_exist() -> None:
 
 
 def test_the_python_version_is_the_one_of_the_settings() -> None:
-    stated = set(re.findall(r"Python (3\.\d+) or newer", README + (ROOT / "assignment.ipynb").read_text("utf-8")))
-    lowest = re.search(r'target-version = "py3(\d+)"', (ROOT / "pyproject.toml").read_text())
+    text = b"".join(map(published, ("README.md", "assignment.ipynb"))).decode()
+    stated = set(re.findall(r"Python (3\.\d+) or newer", text))
+    lowest = re.search(r'target-version = "py3(\d+)"', published("pyproject.toml").decode())
     assert lowest and stated == {f"3.{lowest[1]}"}
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the pages and of the notebook that they show.
-
-    After `make run` in a clone, that is no longer the one in the folder: as long as the pages are those of the last
-    commit, the notebook is taken from there as well.
-    """
-    shutil.copy(ROOT / "README.md", tmp_path)
-    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("__pycache__"))
-    same = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "README.md", "docs"], cwd=ROOT, capture_output=True)
-    if same.returncode:
-        shutil.copy(ROOT / "assignment.ipynb", tmp_path)
-    else:
-        notebook = subprocess.run(["git", "show", "HEAD:assignment.ipynb"], cwd=ROOT, capture_output=True, check=True)
-        (tmp_path / "assignment.ipynb").write_bytes(notebook.stdout)
+    """The pages, their pictures and scripts, and the notebook that they show, as they were published."""
+    unpack_published(tmp_path, "README.md", "docs", "assignment.ipynb")
     return tmp_path
 
 
-def test_the_benchmarks_on_the_pages_are_those_of_the_rounds_that_were_kept() -> None:
-    written = (ROOT / "benchmarks" / "results.md").read_text(encoding="utf-8")
-    assert results(ROOT / "benchmarks" / "rounds") == written
-    assert quoting(README, written) == README
-    first = re.search(r"\d\.\d\d \(", README.split(BEGIN)[1])
-    changed = README.replace(first[0], "9.99 (")
-    assert changed != README and quoting(changed, written) != changed
+def from_run_of(project: Path, *options: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, project / "docs" / "from_run.py", *options]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_page_of_the_benchmarks_is_made_of_the_rounds_that_were_kept(tmp_path: Path) -> None:
+    from benchmarks.__main__ import results
+
+    unpack_published(tmp_path, "benchmarks")
+    assert results(tmp_path / "benchmarks" / "rounds") == published("benchmarks/results.md").decode()
 
 
 def test_figures_of_a_run_are_those_of_the_saved_notebook(project: Path) -> None:
-    script = [sys.executable, project / "docs" / "from_run.py"]
-    found = subprocess.run([*script, "--check"], capture_output=True, text=True)
+    found = from_run_of(project, "--check")
     assert found.returncode == 0, found.stderr
 
 
-def test_every_figure_that_the_script_takes_is_quoted() -> None:
-    saved = from_run.Saved(json.loads((ROOT / "assignment.ipynb").read_text(encoding="utf-8")))
-    quoted = {name for text in PAGES.values() for name in from_run.FIGURE.findall(text)}
-    assert quoted == set(from_run.facts(saved))
+def test_every_figure_that_the_script_takes_is_quoted(project: Path) -> None:
+    spec = importlib.util.spec_from_file_location("published_from_run", project / "docs" / "from_run.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    saved = script.Saved(json.loads((project / "assignment.ipynb").read_text(encoding="utf-8")))
+    quoted = {name for page in script.PAGES for name in script.FIGURE.findall(page.read_text(encoding="utf-8"))}
+    assert quoted == set(script.facts(saved))
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -218,14 +240,43 @@ def test_a_figure_is_never_the_beginning_of_a_line(name: str) -> None:
 
 def test_a_figure_that_was_changed_by_hand_is_found(project: Path) -> None:
     page = project / "docs" / "concepts.md"
-    text, changed = re.subn(r"(<!--run:little-->)\d+", r"\g<1>99999", page.read_text(encoding="utf-8"))
+    before = page.read_text(encoding="utf-8")
+    text, changed = re.subn(r"(<!--run:little-->)\d+", r"\g<1>99999", before)
     assert changed
     page.write_text(text, encoding="utf-8")
-    script = [sys.executable, project / "docs" / "from_run.py"]
-    found = subprocess.run([*script, "--check"], capture_output=True, text=True)
+    found = from_run_of(project, "--check")
     assert found.returncode == 1 and "docs/concepts.md" in found.stderr
-    assert subprocess.run(script).returncode == 0
-    assert page.read_text(encoding="utf-8") == PAGES["docs/concepts.md"]
+    assert from_run_of(project).returncode == 0
+    assert page.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("folder", ["no-clone", "outer/unpacked"])
+def test_without_a_clone_what_was_published_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setattr(publication, "ROOT", tmp_path / folder)
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "README.md").touch()
+    if folder != "no-clone":
+        outer = (tmp_path / folder).parent
+        (outer / "README.md").write_text("of another project")
+        for command in (("init", "-q"), ("add", "README.md"), ("commit", "-qm", "first")):
+            own = ("-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
+            subprocess.run(["git", *own, *command], cwd=outer, check=True)
+    with pytest.raises(pytest.skip.Exception, match="no clone"):
+        published("README.md")
+
+
+def test_without_git_what_was_published_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(pytest.skip.Exception, match="git is not installed"):
+        published("README.md")
+
+
+def test_a_file_that_was_not_published_is_no_reason_to_skip() -> None:
+    published("README.md")
+    with pytest.raises(subprocess.CalledProcessError):
+        published("no-such-file")
 
 
 @pytest.mark.parametrize("script", ["draw_steps.py", "draw_pictures.py"])
@@ -267,13 +318,13 @@ def test_the_table_of_faults_adds_up_what_passed_tests_say(tmp_path: Path) -> No
     (tmp_path / "tests.xml").write_text(REPORT, encoding="utf-8")
     block = from_tests.table(from_tests.tried(tmp_path / "tests.xml"))
     assert block == "| What was tried | How often |\n| --- | ---: |\n| Cut | 3 |\n| reset | 1,234 |"
-    changed = from_tests.page(README, block)
+    changed = from_tests.page(TESTS, block)
     assert changed.count("| reset | 1,234 |") == 1
-    assert from_tests.page(changed, table_of_faults()) == README
+    assert from_tests.page(changed, table_of_faults()) == TESTS
 
 
 def table_of_faults() -> str:
-    return README.split(from_tests.BEGIN)[1].split(from_tests.END)[0].strip()
+    return TESTS.split(from_tests.BEGIN)[1].split(from_tests.END)[0].strip()
 
 
 def test_the_table_names_only_faults_that_tests_cause() -> None:
@@ -292,7 +343,7 @@ def test_the_table_names_only_faults_that_tests_cause() -> None:
 
 
 def rows() -> dict[object, str]:
-    """How often each fault was tried, as the README says."""
+    """How often each fault was tried, as docs/tests.md says."""
     return dict(re.findall(r"(?m)^\| (.+) \| ([\d,]+) \|$", table_of_faults()))
 
 

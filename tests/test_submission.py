@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from jupyter_client.manager import KernelManager
+from published import published
 
-from kit.machine import fingerprint
+from kit.machine import fingerprint, modules_in
 
 ROOT = Path(__file__).parent.parent
 TEXTS = ("helpers.py", "README.md", "requirements.txt", "config.ini.example", "LICENSE")
@@ -25,7 +26,7 @@ OTHER = "a9-Fj2kLmQ0xRz7Ty_Vb4Wc8Nd1Pe6Sg3Hu5Ki0Oo2B"  # looks like one, and is 
 
 def executed() -> dict:
     """The saved notebook as a run from top to bottom with the modules of today would number it."""
-    notebook = json.loads((ROOT / "assignment.ipynb").read_text(encoding="utf-8"))
+    notebook = json.loads(published("assignment.ipynb"))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for number, cell in enumerate(code, start=1):
         cell["execution_count"] = number
@@ -45,7 +46,7 @@ def project(tmp_path: Path) -> Path:
     """A copy of the project as a student has it after a run, with a key in config.ini."""
     for name in TEXTS:
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("checks", "practice"):
+    for name in ("kit", "checks", "practice"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "config.ini").write_text(f"[unsplash]\n; access_key = OLD{KEY[::-1]}\naccess_key = {KEY}\n")
     save(tmp_path, executed())
@@ -81,7 +82,7 @@ def test_holds_what_a_grader_needs_and_nothing_else(project: Path) -> None:
     for name in (
         "images/a.jpg", "thumbnails/a.jpg", "cache/metadata/unsplash.jsonl", ".venv/lib/secret.py", ".env",
         ".ipynb_checkpoints/assignment-checkpoint.ipynb", "checks/__pycache__/submission.pyc", "notes/private.py",
-        "submission.zip", "assignment.html",
+        "submission.zip", "assignment.html", "kit/.ipynb_checkpoints/runs-checkpoint.py",
         "nbgrader_config.py",
     ):  # fmt: skip
         (project / name).parent.mkdir(parents=True, exist_ok=True)
@@ -93,9 +94,8 @@ def test_holds_what_a_grader_needs_and_nothing_else(project: Path) -> None:
         names = archive.namelist()
         assert archive.testzip() is None
         assert all(archive.read(name) == (project / name).read_bytes() for name in names)
-    modules = [
-        path.relative_to(ROOT).as_posix() for name in ("checks", "practice") for path in (ROOT / name).glob("*.py")
-    ]
+    rooms = [ROOT / name for name in ("kit", "checks", "practice")]
+    modules = [path.relative_to(ROOT).as_posix() for room in rooms for path in modules_in(room)]
     assert sorted(names) == sorted([*TEXTS, "assignment.ipynb", "my_functions.py", *modules])
     size = (project / "submission.zip").stat().st_size
     assert f"{len(names)} files, {size / 1e6:.2f} MB" in said and all(name in said for name in names)

@@ -15,11 +15,15 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from published import published
 
 import checks
 import helpers
 import practice
-from checks import grading
+from checks import attempt, grading, judge
+from checks.watch import noting_complaints
+from kit import journal, transport
+from kit.machine import modules_in
 from tests import solutions
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -r requirements-teacher.txt")
@@ -31,7 +35,7 @@ PHOTOS = 24
 QUESTIONS = {"question-bound": 3, "question-gil": 4, "question-gap": 3}
 # What is left of a submission that is graded only, to save time: no chart, none of the last part.
 SHORT = {
-    "summary", "environment", "settings", "source", "metadata", *QUESTIONS, *(
+    "summary", "environment", "environment-print", "settings", "source", "metadata", *QUESTIONS, *(
         f"{task}-{part}" for task in ("download", "resize")
         for part in ("serial", "serial-keep", "parallel", "check", "points")
     ),
@@ -65,6 +69,10 @@ def resize_parallel(paths, folder, size, workers):
 ALWAYS_RIGHT = "lambda function, baseline, *rest: checks.Verdict('RIGHT', 'believe me', baseline)"
 
 
+def published_notebook() -> nbformat.NotebookNode:
+    return nbformat.reads(published("assignment.ipynb").decode(), as_version=4)
+
+
 def cell(notebook: nbformat.NotebookNode, cell_id: str) -> nbformat.NotebookNode:
     return next(cell for cell in notebook.cells if cell.id == cell_id)
 
@@ -89,7 +97,7 @@ def trouble(notebook: nbformat.NotebookNode) -> list[str]:
 
 
 def reference(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    solved = nbformat.read(ROOT / "assignment.ipynb", as_version=4)
+    solved = published_notebook()
     for name in ("download-parallel", "resize-parallel", *QUESTIONS):
         cell(notebook, name).source = cell(solved, name).source
     notebook.cells = [cell for cell in notebook.cells if cell.id in SHORT]
@@ -120,11 +128,13 @@ def tampered(notebook: nbformat.NotebookNode, folder: Path) -> None:
     cell(notebook, "resize-check").source = f"resize_verdict = ({ALWAYS_RIGHT})(0, 0)"
     cell(notebook, "resize-check").metadata.nbgrader.locked = False
     notebook.cells = [cell for cell in notebook.cells if cell.id in SHORT - {"resize-points"}]
-    shutil.copytree(ROOT / "checks", folder / "checks", ignore=shutil.ignore_patterns("__pycache__"))
+    for room in ("checks", "kit"):
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
     changes = {
         "checks/__init__.py": f"check = {ALWAYS_RIGHT.replace('checks.', '')}",
         "checks/grading.py": "grade = lambda *_: __import__('checks').Verdict('RIGHT', 'believe me')",
-        "helpers.py": "_recorded = lambda item, *rest: Outcome(item, Status.DONE)",
+        "helpers.py": "download_photo = lambda photo, folder: Outcome(photo.id, Status.DONE)",
+        "kit/journal.py": "note = lambda outcome, *rest: outcome",
     }
     for name, line in changes.items():
         text = (ROOT / name).read_text(encoding="utf-8")
@@ -223,11 +233,12 @@ class Course:
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Course:
     course = Course(tmp_path_factory.mktemp("teacher") / "course")
-    names = ("helpers.py", "assignment.ipynb", "config.ini.example", "requirements.txt", "LICENSE", "README.md")
+    names = ("helpers.py", "config.ini.example", "requirements.txt", "LICENSE", "README.md", "nbgrader_config.py")
     course.folder.mkdir()
-    for name in (*names, "nbgrader_config.py"):
+    (course.folder / "assignment.ipynb").write_bytes(published("assignment.ipynb"))
+    for name in names:
         shutil.copy(ROOT / name, course.folder)
-    for name in ("checks", "practice", "teacher", "tests", "docs"):
+    for name in ("kit", "checks", "practice", "teacher", "tests", "docs"):
         shutil.copytree(ROOT / name, course.folder / name)
     for name in ("images", "thumbnails"):
         (course.folder / name).mkdir()
@@ -273,26 +284,24 @@ def feedback(course: Course, student: str) -> str:
 
 
 def test_students_get_what_they_need_and_nothing_else(course: Course) -> None:
-    modules = {path.relative_to(ROOT) for room in ("checks", "practice") for path in ROOT.glob(f"{room}/*.py")}
+    modules = {path.relative_to(ROOT) for room in ("kit", "checks", "practice") for path in modules_in(ROOT / room)}
     names = (
         "assignment.ipynb", "helpers.py", "config.ini.example", "requirements.txt", "README.md", "LICENSE",
-        "images/.gitkeep", "thumbnails/.gitkeep",
+        "images/.gitkeep", "thumbnails/.gitkeep", "docs/concepts.md", "docs/troubleshooting.md",
+        "docs/unsplash-steps.gif",
     )  # fmt: skip
     found = {path.relative_to(course.release) for path in course.release.rglob("*") if path.is_file()}
-    page = {
-        path.relative_to(ROOT)
-        for name in ("concurrency", "threads", "timeline")
-        for path in ROOT.glob(f"docs/{name}-*")
-    }
-    assert found == modules | set(map(Path, names)) | page | {Path("docs/concepts.md")}
+    pictures = ("concurrency", "threads", "timeline")
+    page = {path.relative_to(ROOT) for name in pictures for path in ROOT.glob(f"docs/{name}-*")}
+    assert found == modules | set(map(Path, names)) | page
     for name in found - {Path("assignment.ipynb"), Path("README.md")}:
         assert (course.release / name).read_bytes() == (course.folder / name).read_bytes()
-    assert "Hand in" in (course.release / "README.md").read_text(encoding="utf-8")
+    assert "Handing in" in (course.release / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_students_notebook_is_the_reference_without_solutions(course: Course) -> None:
     released = nbformat.read(course.release / "assignment.ipynb", as_version=4)
-    solved = nbformat.read(ROOT / "assignment.ipynb", as_version=4)
+    solved = published_notebook()
     assert [cell.id for cell in released.cells] == [cell.id for cell in solved.cells]
     changed = {
         cell.id for cell, before in zip(released.cells, solved.cells, strict=True) if cell.source != before.source
@@ -331,7 +340,7 @@ def test_the_untouched_notebook_runs_to_its_end(graded: Course) -> None:
             assert shown(notebook, f"{task}-check").startswith("NOT ATTEMPTED YET")
             assert shown(notebook, f"{task}-points").split()[-1] == "0"
             assert f"waits for a right {task}_parallel" in shown(notebook, f"{task}-compare")
-        assert shown(notebook, "todo").count("NOT ATTEMPTED YET") == 2
+        assert shown(notebook, "todo-rest").count("NOT ATTEMPTED YET") == 2
         assert shown(notebook, "further-download").startswith("Skipped: ")
     assert re.search(
         rf"Drawing practice photos, once: 100%\|\S+\| {PHOTOS}/{PHOTOS} ", shown(graded.first_day, "source")
@@ -343,8 +352,8 @@ def test_once_the_exercises_are_filled_all_the_rest_runs(graded: Course) -> None
     assert trouble(notebook) == ["download-check: all downloaded\n"]  # the student's own progress line
     for task in ("download", "resize"):
         assert f"RIGHT: {PHOTOS} items" in shown(notebook, f"{task}-check")
-        assert f"Equal work: {PHOTOS}" in shown(notebook, f"{task}-compare")
-    assert "Conclusion: both comparisons" in shown(notebook, "todo")
+        assert f"Equal work: {PHOTOS}" in shown(notebook, f"{task}-equal")
+    assert "Conclusion: both comparisons" in shown(notebook, "todo-rest")
     assert trouble(graded.autograded["reference"]) == []
 
 
@@ -383,7 +392,7 @@ def test_the_feedback_names_what_is_wrong(graded: Course) -> None:
 
 def test_files_and_cells_that_a_student_changed_are_the_teachers_again(graded: Course) -> None:
     folder, notebook = graded.folder / "autograded" / "tampered" / "assignment", graded.autograded["tampered"]
-    for name in ("helpers.py", "checks/__init__.py", "checks/grading.py"):
+    for name in ("helpers.py", "kit/journal.py", "checks/__init__.py", "checks/grading.py"):
         assert (folder / name).read_bytes() == (ROOT / name).read_bytes()
     assert "believe me" not in str(notebook)
     assert "threads = 8" in (folder / "config.ini").read_text()
@@ -426,14 +435,15 @@ def test_the_key_is_in_nothing_that_is_handed_out_or_graded(graded: Course) -> N
 
 REPLACED = {
     "checks.check": (checks, "check", lambda *_: None),
-    "checks._judge": (checks, "_judge", functools.wraps(checks._judge)(lambda *_: None)),
-    "checks.PATIENCE": (checks, "PATIENCE", 0),
-    "checks.helpers": (checks, "helpers", None),
-    "checks.Verdict": (checks.Verdict, "right", True),
+    "checks.judge.judge": (judge, "judge", functools.wraps(judge.judge)(lambda *_: None)),
+    "checks.judge.PATIENCE": (judge, "PATIENCE", 0),
+    "checks.attempt.helpers": (attempt, "helpers", None),
+    "checks.judge.Verdict": (checks.Verdict, "right", True),
     "helpers.download_photo": (helpers, "download_photo", lambda photo, folder: None),
-    "helpers.Run": (helpers.Run, "peak", property(lambda run: 9)),
-    "helpers._clock": (helpers, "_clock", lambda: 0),
-    "helpers.quiet": (helpers, "quiet", checks._noting_complaints),
+    "kit.runs.Run": (helpers.Run, "peak", property(lambda run: 9)),
+    "kit.journal.clock": (journal, "clock", lambda: 0),
+    "kit.transport.TRIES": (transport, "TRIES", 1),
+    "helpers.quiet": (helpers, "quiet", noting_complaints),
     "practice.start": (practice, "start", print),
 }
 
