@@ -142,7 +142,7 @@ class Attempt:
             for name, value in home.items()
             if (isinstance(value, types.FunctionType) and value.__globals__ is home)
             or (isinstance(value, type) and value.__module__ == home.get("__name__"))
-            if not hasattr(helpers, name) and value is not self.function and name != self.name
+            if name not in helpers.__all__ and value is not self.function and name != self.name
         }
 
     def swallows(self) -> bool:

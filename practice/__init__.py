@@ -77,51 +77,35 @@ class PracticeServer:
         self._call("/practice/faults", json.dumps(rules).encode())
 
 
+OPTIONS: dict[str, tuple[float, str]] = {  # name -> default, and what it means
+    "photos": (1500, "size of the catalogue"),
+    "pictures": (1500, "most photographs that are drawn; a larger catalogue shows them again under other ids"),
+    "latency": (0.06, "median wait before an answer begins, in seconds"),
+    "spread": (0.25, "how much the waits differ (sigma of a log-normal distribution), 0: all alike"),
+    "bandwidth": (8e6, "bytes per second for each connection, 0: no limit"),
+    "quota": (50, "API requests per hour"),
+    "hour": (3600.0, "seconds in the quota's hour"),
+    "repeats": (0.0, "share of photos (0..1) that /photos/random deals a second time"),
+    "workers": (0, "processes that draw, 0: one for each CPU"),
+}
+
+
 def start(
-    cache: Path | str,
-    *,
-    photos: int = 1500,
-    pictures: int = 1500,
-    latency: float = 0.06,
-    spread: float = 0.25,
-    bandwidth: float = 8e6,
-    quota: int = 50,
-    hour: float = 3600,
-    repeats: float = 0,
-    workers: int = 0,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    cache: Path | str, report: Callable[[int, int], None] = lambda done, total: None, **options: float
 ) -> PracticeServer:
     """Start a practice server which ends with this process.
 
     Args:
         cache: folder that keeps the drawn photographs between runs.
-        photos: size of the catalogue.
-        pictures: most photographs that are drawn; a larger catalogue shows them again under other ids.
-        latency: median wait before an answer begins, in seconds.
-        spread: how much the waits differ (sigma of a log-normal distribution); 0 gives every answer the same wait.
-        bandwidth: bytes per second for each connection; 0 for no limit.
-        quota: API requests allowed per `hour` (seconds).
-        repeats: share of photos (0..1) that `/photos/random` deals a second time.
-        workers: processes that draw; 0 for as many as there are CPUs.
         report: called with (drawn, total) while photographs are drawn.
+        options: see OPTIONS.
 
     Raises:
         PracticeError: it could not start; the text says why.
     """
-    options = {
-        "cache": Path(cache).resolve(),
-        "photos": photos,
-        "pictures": pictures,
-        "latency": latency,
-        "spread": spread,
-        "bandwidth": bandwidth,
-        "quota": quota,
-        "hour": hour,
-        "repeats": repeats,
-        "workers": workers,
-    }
+    chosen = {name: default for name, (default, _) in OPTIONS.items()} | options
     command = [sys.executable, "-m", "practice", "--embedded"]
-    command += [f"--{name}={value}" for name, value in options.items()]
+    command += [f"--cache={Path(cache).resolve()}", *(f"--{name}={value}" for name, value in chosen.items())]
     # The server ends when its standard input closes, which happens even if this process is killed.
     process = subprocess.Popen(
         command,
@@ -145,7 +129,9 @@ def start(
                 done, total = map(int, rest.split())
                 report(done, total)
             elif word == "ready":
-                server = PracticeServer(process=process, latency=latency, bandwidth=bandwidth, **json.loads(rest))
+                server = PracticeServer(
+                    process=process, latency=chosen["latency"], bandwidth=chosen["bandwidth"], **json.loads(rest)
+                )
                 atexit.register(server.close)
                 return server
     except BaseException:  # interrupted while it draws: leave no server behind

@@ -11,24 +11,18 @@ import threading
 from pathlib import Path
 
 from kit.machine import usable_cpus
+from practice import OPTIONS
 from practice.catalogue import Catalogue
 from practice.pictures import draw_missing, version
-from practice.server import SPREAD, Server
+from practice.server import Server
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m practice", description="A local stand-in for the Unsplash API.")
-    parser.add_argument("--photos", type=int, default=1500, help="size of the catalogue (default 1500)")
-    parser.add_argument("--pictures", type=int, default=1500, help="most photographs that are drawn (1500)")
-    parser.add_argument("--latency", type=float, default=0.06, help="median seconds before an answer (0.06)")
-    parser.add_argument("--spread", type=float, default=SPREAD, help=f"sigma of the latencies, 0: all alike ({SPREAD})")
-    parser.add_argument("--bandwidth", type=float, default=8e6, help="bytes/s per connection, 0: no limit (8e6)")
-    parser.add_argument("--quota", type=int, default=50, help="API requests per hour (50)")
-    parser.add_argument("--hour", type=float, default=3600, help="seconds in the quota's hour (3600)")
-    parser.add_argument("--repeats", type=float, default=0, help="share of random photos dealt twice (0)")
+    for name, (default, meaning) in OPTIONS.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"{meaning} (default {default:g})")
     parser.add_argument("--port", type=int, default=0, help="port of the API (default: the system picks one)")
     parser.add_argument("--cache", type=Path, default=Path("cache/practice"), help="folder of the drawn photos")
-    parser.add_argument("--workers", type=int, default=0, help="processes that draw (default: one per CPU)")
     parser.add_argument("--embedded", action="store_true", help="end when standard input closes; machine output")
     options = parser.parse_args()
     if options.embedded:
@@ -50,16 +44,8 @@ async def serve(options: argparse.Namespace) -> None:
         options.cache, Catalogue(pictures).entries, options.workers or min(usable_cpus(), 61), report
     )
     catalogue = Catalogue(options.photos, colours=colours, pictures=pictures)
-    server = Server(
-        catalogue,
-        folder,
-        latency=options.latency,
-        spread=options.spread,
-        bandwidth=options.bandwidth,
-        quota=options.quota,
-        hour=options.hour,
-        repeats=options.repeats,
-    )
+    behaviour = ("latency", "spread", "bandwidth", "quota", "hour", "repeats")
+    server = Server(catalogue, folder, **{name: getattr(options, name) for name in behaviour})
     server.listen(options.port)
     ready = {"api": server.api, "images": server.images, "key": server.key, "version": version()}
     if options.embedded:

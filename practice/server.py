@@ -31,11 +31,12 @@ from PIL import Image
 from tornado import httpserver, httputil, iostream, netutil
 from tornado.http1connection import HTTP1Connection
 
+from practice import OPTIONS
 from practice.catalogue import Catalogue, Entry
 from practice.pictures import QUALITY, path_of, regular_size
 
 PER_PAGE = 30  # most photos that one API request returns
-SPREAD = 0.25  # default sigma of the log-normal latency: 95 % of the answers within 0.6 to 1.6 times the median
+SPREAD, _ = OPTIONS["spread"]  # 95 % of the answers come within 0.6 to 1.6 times the median
 CHUNK = 65536  # bytes written at once when the bandwidth is limited
 RATE_LIMITED = "Rate Limit Exceeded"  # plain text, not JSON, as Unsplash answers it
 
@@ -145,7 +146,7 @@ class Server:
         finally:
             self.in_flight -= is_image
 
-    def _wait_for(self, uri: str) -> float:
+    def wait_for(self, uri: str) -> float:
         """Seconds of latency for this address: log-normal around the median, the same at each request."""
         if not self.latency or not self.spread:
             return self.latency
@@ -153,7 +154,7 @@ class Server:
         return self.latency * 2.718281828 ** NormalDist(0, self.spread).inv_cdf(share)
 
     async def _send(self, request: httputil.HTTPServerRequest, right: Answer, fault: dict | None) -> None:
-        await asyncio.sleep(self._wait_for(request.uri))
+        await asyncio.sleep(self.wait_for(request.uri))
         answer = await self._spoil(request, right, fault) if fault else right
         connection = request.connection
         if not answer or not connection:
