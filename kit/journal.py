@@ -31,6 +31,7 @@ _LOST = "lost-"  # begins the name of an empty file there: a worker could not no
 
 clock = time.perf_counter  # a function under test can't change it
 stopping = threading.Event()  # set while an interrupt ends a timed run of this process
+under_way: set[int] = set()  # threads of this process that work on an item
 
 Item = TypeVar("Item", bound=Photo | Path | str)
 Rest = ParamSpec("Rest")
@@ -48,13 +49,17 @@ def recorded(
     def recorded_function(item: Item, folder: Path | str, *arguments: Rest.args, **named: Rest.kwargs) -> Outcome:
         started, cpu = clock(), time.thread_time()
         end_with_parent()
-        if journal := _journal_of(folder):
-            if os.path.exists(os.path.join(journal, STOP)):
-                return replace(failed(name_of(item), INTERRUPTED, tries=0), worker=worker())
-            if os.path.exists(meeting := os.path.join(journal, MEETING)):
-                _meet(meeting)
-        outcome = function(item, folder, *arguments, **named)
-        return note(outcome, folder, started, time.thread_time() - cpu)
+        try:
+            under_way.add(threading.get_ident())
+            if journal := _journal_of(folder):
+                if os.path.exists(os.path.join(journal, STOP)):
+                    return replace(failed(name_of(item), INTERRUPTED, tries=0), worker=worker())
+                if os.path.exists(meeting := os.path.join(journal, MEETING)):
+                    _meet(meeting)
+            outcome = function(item, folder, *arguments, **named)
+            return note(outcome, folder, started, time.thread_time() - cpu)
+        finally:
+            under_way.discard(threading.get_ident())
 
     return recorded_function
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -201,6 +202,7 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
 
     Otherwise the end of an executor's `with` block would wait until the whole queue is done. Workers look for the file
     STOP before each item, in whatever process they are; what is under way ends by itself, at a time-out at the latest.
+    Threads that nobody joins are waited for: in the next run they would go on with what is left of their queue.
     """
     if threading.current_thread() is not threading.main_thread():  # only there a signal can be handled
         yield
@@ -219,7 +221,11 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-        journal.stopping.clear()
+        try:
+            while journal.stopping.is_set() and journal.under_way:
+                time.sleep(0.02)
+        finally:
+            journal.stopping.clear()
 
 
 def _empty(name: str) -> Path:

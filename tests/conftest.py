@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 import helpers
 import practice
@@ -26,14 +30,7 @@ PATIENCE = 60  # seconds; only a hang takes that long
 KEY = "Qz9Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk2M"  # as long as a real one
 
 
-LONG = (
-    "test_teacher.py",
-    "test_browser.py",
-    "test_checks.py",
-    "test_notebook.py",
-    "test_readme.py",
-    "test_practice.py",
-)
+LONG = [f"test_{name}.py" for name in ("teacher", "browser", "checks", "notebook", "readme", "practice")]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,7 +45,7 @@ def copy_project(folder: Path, pictures: Path, **options: int | str) -> None:
     """
     for name in ("helpers.py", "config.ini.example", "requirements.txt", "assignment.ipynb"):
         shutil.copy(ROOT / name, folder)
-    for name in ("practice", "checks"):
+    for name in ("kit", "practice", "checks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("images", "thumbnails"):
         (folder / name).mkdir()
@@ -83,6 +80,34 @@ def assert_all_end(processes: list[psutil.Process]) -> None:
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+
+
+def jpeg(image: Image.Image, **options: object) -> bytes:
+    body = io.BytesIO()
+    image.save(body, "JPEG", **options)
+    return body.getvalue()
+
+
+def closed_port() -> str:
+    """An address at which nobody listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+
+def download_serial(photos: list[helpers.Photo], folder: Path) -> None:
+    for photo in photos:
+        helpers.download_photo(photo, folder)
+
+
+def resize_serial(paths: list[Path], folder: Path, size: int = 200) -> None:
+    for path in paths:
+        helpers.make_thumbnail(path, folder, size)
+
+
+def download_threads(photos: list[helpers.Photo], folder: Path) -> None:
+    with ThreadPoolExecutor(32) as executor:
+        list(executor.map(helpers.download_photo, photos, [folder] * len(photos)))
 
 
 # --- Fixtures ---------------------------------------------------------------------------------------------------
@@ -150,12 +175,19 @@ def photos(source: helpers.Source, records: list[dict]) -> list[helpers.Photo]:
     return source.photos(records)
 
 
+@pytest.fixture
+def images(server: practice.PracticeServer, pictures: Path) -> list[Path]:
+    """Twelve practice photographs, drawn before the server started."""
+    return sorted(pictures.glob("pictures-*/*.jpg"))[:12]
+
+
 @dataclass
 class Host:
     """Another host, which notes what it is asked and answers with what `reply` returns: status, type, body."""
 
     address: str = ""
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # path and headers
+    clients: set[tuple] = field(default_factory=set)  # one for each connection
     headers: dict[str, str] = field(default_factory=dict)  # further ones of its answers
     reply: Callable[[], tuple[int, str, bytes]] = lambda: (200, "application/json", b"[]")
 
@@ -168,7 +200,11 @@ def another_host() -> Iterator[Host]:
     found = Host()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # headers and body leave together: no wait for a delayed acknowledgement
+
         def do_GET(self) -> None:
+            found.clients.add(self.client_address)
             found.seen.append((self.path, dict(self.headers)))
             status, kind, body = found.reply()
             self.send_response(status)
@@ -182,7 +218,10 @@ def another_host() -> Iterator[Host]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         found.address = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -203,13 +242,6 @@ def host() -> Iterator[Host]:
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test works in an empty folder, without an access key or a proxy of the environment."""
     monkeypatch.chdir(tmp_path)
-    for name in (
-        "UNSPLASH_ACCESS_KEY",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-    ):
+    for name in ("unsplash_access_key", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)

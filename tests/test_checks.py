@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from jupyter_client.manager import KernelManager
 
 import practice
 from tests import solutions
-
-ROOT = Path(__file__).parent.parent
 
 SETUP = """
 import os, queue, sys, threading
@@ -26,6 +24,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 import checks, helpers
 from helpers import download_photo, make_thumbnail
+judging, watching = sys.modules["checks.judge"], sys.modules["checks.watch"]
 
 source = helpers.Source("practice", "practice", {api!r}, [{images!r}], helpers.Secret({key!r}), server=True)
 photos = source.photos(helpers.collect_photos(source, 48))
@@ -91,7 +90,7 @@ def run(start: Callable[..., practice.PracticeServer], tmp_path_factory: pytest.
 def verdict(run: Callable, code: str, patience: float = 20) -> str:
     """What the check says; `patience` in seconds is how long an item waits for a second one to be in work."""
     check = DOWNLOAD if "download_parallel" in code else RESIZE
-    said = run(f"checks.PATIENCE = {patience}\n{textwrap.dedent(code)}\n{check}")
+    said = run(f"judging.PATIENCE = {patience}\n{textwrap.dedent(code)}\n{check}")
     return " ".join(said.split())  # a verdict is wrapped into lines
 
 
@@ -100,34 +99,26 @@ def test_an_untouched_exercise_is_not_attempted_yet(run: Callable, code: str) ->
     assert verdict(run, code).startswith("NOT ATTEMPTED YET")
 
 
-@pytest.mark.parametrize("code", solutions.RIGHT_DOWNLOADS.values(), ids=solutions.RIGHT_DOWNLOADS)
-def test_a_right_download_passes(run: Callable, code: str) -> None:
+RIGHT = [*solutions.RIGHT_DOWNLOADS.items(), *solutions.RIGHT_RESIZES.items()]
+WRONG = [*solutions.WRONG_DOWNLOADS.items(), *solutions.WRONG_RESIZES.items()]
+
+
+@pytest.mark.parametrize("code", [code for _, code in RIGHT], ids=[name for name, _ in RIGHT])
+def test_a_right_solution_passes(run: Callable, code: str) -> None:
     said = verdict(run, code)
     assert said.startswith("RIGHT: 48 items"), said
 
 
-@pytest.mark.parametrize("code", solutions.RIGHT_RESIZES.values(), ids=solutions.RIGHT_RESIZES)
-def test_a_right_resize_passes(run: Callable, code: str) -> None:
-    said = verdict(run, code)
-    assert said.startswith("RIGHT: 48 items"), said
-
-
-@pytest.mark.parametrize(("reason", "code"), solutions.WRONG_DOWNLOADS.values(), ids=solutions.WRONG_DOWNLOADS)
-def test_a_wrong_download_is_caught_for_its_own_reason(run: Callable, reason: str, code: str) -> None:
-    said = verdict(run, code, patience=0.5)  # no second item will ever be in work
-    assert said.startswith("WRONG: ") and reason in said and "Next step: " in said, said
-
-
-@pytest.mark.parametrize(("reason", "code"), solutions.WRONG_RESIZES.values(), ids=solutions.WRONG_RESIZES)
-def test_a_wrong_resize_is_caught_for_its_own_reason(run: Callable, reason: str, code: str) -> None:
+@pytest.mark.parametrize(("reason", "code"), [row for _, row in WRONG], ids=[name for name, _ in WRONG])
+def test_a_wrong_solution_is_caught_for_its_own_reason(run: Callable, reason: str, code: str) -> None:
     said = verdict(run, code, patience=0.5)  # no second item will ever be in work
     assert said.startswith("WRONG: ") and reason in said and "Next step: " in said, said
 
 
 @pytest.mark.parametrize("code", solutions.STUCK.values(), ids=solutions.STUCK)
 def test_a_function_that_never_ends_is_ended(run: Callable, code: str) -> None:
-    said = verdict(run, "checks.STALL = 2\n" + textwrap.dedent(code))
-    run("checks.STALL = 120")
+    said = verdict(run, "watching.STALL = 2\n" + textwrap.dedent(code))
+    run("watching.STALL = 120")
     assert said.startswith("WRONG: No item was finished for 2 seconds"), said
     left = "import multiprocessing as m; print([c.name for c in m.active_children() if 'Loky' not in c.name])"
     assert run(left).strip() == "[]"  # joblib keeps its workers for the next call

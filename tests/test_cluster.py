@@ -2,82 +2,146 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
-from conftest import until
+from conftest import ROOT, download_serial, resize_serial, until
 
 import helpers
 from helpers import Outcome, Photo, Status, as_done, cluster, compare, timed_run
 from kit.errors import ClusterError
-from practice import PracticeServer
 
-pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements-cluster.txt")
+distributed = pytest.importorskip("distributed", reason="Dask is missing: pip install -r requirements-cluster.txt")
 
-ROOT = Path(helpers.__file__).parent
 WORKERS = 2
 
 
+class Dask(NamedTuple):
+    executor: Executor
+    client: distributed.Client  # knows more than the interface of concurrent.futures tells
+
+    def workers(self) -> dict[str, int]:
+        """Process ids by address."""
+        return self.client.run(os.getpid)
+
+
 @pytest.fixture(scope="module")
-def dask() -> Iterator[Executor]:
+def here() -> Iterator[Dask]:
     with cluster(WORKERS) as executor:
-        yield executor
+        yield Dask(executor, distributed.Client.current())
 
 
-@pytest.fixture
-def images(server: PracticeServer, pictures: Path) -> list[Path]:
-    """Practice photographs, drawn before the server starts."""
-    return sorted(pictures.glob("pictures-*/*.jpg"))[:24]
+class Scheduler(NamedTuple):
+    address: str
+    start: Callable[..., subprocess.Popen]
 
 
-def workers_of(executor: Executor) -> set[int]:
-    return set(executor._client.run(os.getpid).values())
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
+    """Scheduler and workers as somebody else would start them: in another folder, without this project's files."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    started: list[subprocess.Popen] = []
+
+    def start(module: str, *arguments: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{module}", *arguments]
+        with (elsewhere / f"{module}.log").open("a") as log:
+            options = ["--host", "127.0.0.1", "--no-dashboard"]
+            started.append(subprocess.Popen([*command, *options], cwd=elsewhere, env=environment, stderr=log))
+        return started[-1]
+
+    def listening() -> re.Match | None:
+        return re.search(r"tcp://127\.0\.0\.1:\d+", (elsewhere / "scheduler.log").read_text())
+
+    try:
+        start("scheduler", "--port", "0")
+        until(listening, "the scheduler had an address")
+        address = listening()[0]
+        yield Scheduler(address, lambda: start("worker", address, "--nthreads", "1", "--no-nanny"))
+    finally:
+        for process in started[::-1]:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def outside(scheduler: Scheduler) -> Iterator[Dask]:
+    """Two workers which know this project only by what `cluster` sends them."""
+    processes = {scheduler.start().pid for _ in range(WORKERS)}
+    with distributed.Client(scheduler.address) as client:
+        client.wait_for_workers(WORKERS)
+        for module in ("helpers", "kit"):
+            assert list(client.run(importlib.util.find_spec, module).values()) == [None] * WORKERS
+    with cluster(WORKERS, scheduler.address) as executor:
+        dask = Dask(executor, distributed.Client.current())
+        assert set(dask.workers().values()) == processes
+        yield dask
 
 
 # --- the same functions ---------------------------------------------------------------------------------------------
 
 
-def resize_serial(paths: list[Path], folder: Path) -> None:
-    for path in paths:
-        helpers.make_thumbnail(path, folder)
-
-
-def download_serial(photos: list[Photo], folder: Path) -> None:
-    for photo in photos:
-        helpers.download_photo(photo, folder)
-
-
+@pytest.mark.parametrize("where", ["here", "outside"])
 def test_make_thumbnail_and_download_photo_run_unchanged(
-    dask: Executor, images: list[Path], photos: list[Photo]
+    where: str, request: pytest.FixtureRequest, images: list[Path], photos: list[Photo]
 ) -> None:
+    dask: Dask = request.getfixturevalue(where)
+
     def resize_cluster(paths: list[Path], folder: Path) -> None:
-        list(as_done(dask, helpers.make_thumbnail, paths, itertools.repeat(folder.absolute()), limit=4))
+        list(as_done(dask.executor, helpers.make_thumbnail, paths, itertools.repeat(folder.absolute()), limit=4))
 
     def download_cluster(photos: list[Photo], folder: Path) -> None:
-        list(as_done(dask, helpers.download_photo, photos, itertools.repeat(folder.absolute()), limit=4))
+        list(as_done(dask.executor, helpers.download_photo, photos, itertools.repeat(folder.absolute()), limit=4))
 
     for serial, parallel, items in (
-        (resize_serial, resize_cluster, images),
-        (download_serial, download_cluster, photos),
-    ):
+        (resize_serial, resize_cluster, images), (download_serial, download_cluster, photos),
+    ):  # fmt: skip
         run = timed_run(parallel, items)
         assert compare(timed_run(serial, items), run) > 0
-        assert {int(outcome.worker.split("-")[0]) for outcome in run.outcomes} <= workers_of(dask)
+        assert {int(outcome.worker.split("-")[0]) for outcome in run.outcomes} <= set(dask.workers().values())
         assert run.mode == "processes"
 
 
-def test_the_workers_are_processes_that_no_other_machine_can_reach(dask: Executor) -> None:
-    assert len(workers_of(dask)) == WORKERS and os.getpid() not in workers_of(dask)
-    for pid in {os.getpid(), *workers_of(dask)}:
+def test_workers_that_share_no_disk_take_bytes_and_give_the_same_bytes(outside: Dask, images: list[Path]) -> None:
+    baseline = timed_run(resize_serial, images)
+    names, bodies = [path.name for path in images], [path.read_bytes() for path in images]
+    found = list(as_done(outside.executor, helpers.thumbnail_bytes, names, bodies, limit=2))
+    assert sorted(outcome.item for outcome, _ in found) == sorted(names)
+    for outcome, thumbnail in found:
+        assert outcome.status is Status.DONE and outcome.bytes == len(thumbnail)
+        assert thumbnail == (baseline.folder / outcome.item).read_bytes()
+        assert int(outcome.worker.split("-")[0]) in outside.workers().values()
+
+
+def test_a_late_worker_gets_the_modules_as_well(outside: Dask, scheduler: Scheduler, images: list[Path]) -> None:
+    late = scheduler.start()
+    try:
+        outside.client.wait_for_workers(WORKERS + 1)
+        (address,) = (address for address, pid in outside.workers().items() if pid == late.pid)
+        body = images[0].read_bytes()
+        found = outside.client.run(helpers.thumbnail_bytes, "a", body, workers=[address])
+        assert found[address][1] == helpers.thumbnail_bytes("a", body)[1] != b""
+        assert found[address][0].worker.startswith(f"{late.pid}-")
+    finally:
+        late.kill()
+        until(lambda: len(outside.client.nthreads()) == WORKERS, "the scheduler knew that it is gone")
+
+
+def test_the_workers_are_processes_that_no_other_machine_can_reach(here: Dask) -> None:
+    workers = set(here.workers().values())
+    assert len(workers) == WORKERS and os.getpid() not in workers
+    for pid in {os.getpid(), *workers}:
         connections = psutil.Process(pid).net_connections(kind="inet")
         listening = {one.laddr.ip for one in connections if one.status == psutil.CONN_LISTEN}
         assert listening == {"127.0.0.1"}
@@ -89,21 +153,22 @@ def _count(number: int, notes: Path) -> int:
     return number
 
 
-def test_equal_calls_are_computed_again(dask: Executor, tmp_path: Path) -> None:
+def test_equal_calls_are_computed_again(here: Dask, tmp_path: Path) -> None:
     """Also while the earlier one is known: otherwise a repeated timing would be that of a remembered result."""
     numbers = [*range(20), *range(20)]
     for _ in range(2):
-        results = as_done(dask, _count, numbers, itertools.repeat(tmp_path / "notes"), limit=len(numbers))
+        results = as_done(here.executor, _count, numbers, itertools.repeat(tmp_path / "notes"), limit=len(numbers))
         assert sorted(results) == sorted(numbers)
     noted = (tmp_path / "notes").read_text(encoding="utf-8").splitlines()
     assert sorted(map(int, noted)) == sorted([*numbers, *numbers])
 
 
-def test_no_more_than_the_limit_is_with_the_scheduler(dask: Executor) -> None:
-    most = 0
-    for _ in as_done(dask, abs, range(60), limit=5):
-        most = max(most, len(dask._futures))
-    assert 1 <= most <= 5
+def test_no_more_than_the_limit_is_with_the_scheduler(here: Dask) -> None:
+    sent: list[int] = []
+    items = (sent.append(number) or number for number in range(60))
+    for number, _ in enumerate(as_done(here.executor, abs, items, limit=5)):
+        assert 1 <= len(sent) - number <= 5
+    assert number == 59
 
 
 # --- a worker is lost -------------------------------------------------------------------------------------------------
@@ -121,6 +186,7 @@ def test_a_killed_workers_items_are_done_again(images: list[Path], tmp_path: Pat
     (signs := tmp_path / "signs").mkdir()
     (folder := tmp_path / "thumbnails").mkdir()
     with cluster(WORKERS) as executor:
+        workers = set(Dask(executor, distributed.Client.current()).workers().values())
         results = as_done(
             executor, _thumbnail_when_told, images, itertools.repeat(folder), itertools.repeat(signs), limit=8
         )
@@ -129,7 +195,7 @@ def test_a_killed_workers_items_are_done_again(images: list[Path], tmp_path: Pat
             try:
                 until(lambda: len(list(signs.glob("begun-*"))) == WORKERS, "both workers had begun")
                 victim = int(next(signs.glob("begun-*")).name.split("-")[1])
-                assert victim in workers_of(executor)
+                assert victim in workers
                 psutil.Process(victim).kill()  # SIGKILL: it can't defend itself
                 return victim
             finally:
@@ -144,48 +210,11 @@ def test_a_killed_workers_items_are_done_again(images: list[Path], tmp_path: Pat
     assert sorted(path.name for path in folder.glob("*.jpg")) == sorted(path.name for path in images)
 
 
-# --- a scheduler that is there already ------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def scheduler(tmp_path: Path) -> Iterator[str]:
-    """Scheduler and worker as somebody else would start them: in another folder, without this project's files."""
-    (elsewhere := tmp_path / "elsewhere").mkdir()
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    local = ["--host", "127.0.0.1", "--no-dashboard"]
-    started = []
-
-    def start(module: str, *arguments: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", f"distributed.cli.{module}", *arguments, *local]
-        started.append(subprocess.Popen(command, cwd=elsewhere, env=environment, stderr=subprocess.PIPE, text=True))
-        return started[-1]
-
-    try:
-        first = start("dask_scheduler", "--port", "0")
-        address = next(found[0] for line in first.stderr if (found := re.search(r"tcp://127\.0\.0\.1:\d+", line)))
-        start("dask_worker", address, "--nthreads", "1", "--no-nanny")
-        yield address
-    finally:
-        for process in started[::-1]:
-            process.kill()
-            process.wait()
-            process.stderr.close()
-
-
-def test_an_address_is_used_and_its_workers_take_bytes_and_give_bytes(scheduler: str, images: list[Path]) -> None:
-    baseline = timed_run(resize_serial, images[:6])
-    with cluster(1, scheduler) as executor:
-        bodies = [path.read_bytes() for path in images[:6]]
-        found = list(as_done(executor, helpers.thumbnail_bytes, [path.name for path in images[:6]], bodies, limit=2))
-    assert sorted(outcome.item for outcome, _ in found) == sorted(path.name for path in images[:6])
-    for outcome, thumbnail in found:
-        assert outcome.status is Status.DONE and outcome.bytes == len(thumbnail)
-        assert thumbnail == (baseline.folder / outcome.item).read_bytes()
-        assert not outcome.worker.startswith(f"{os.getpid()}-")
+# --- what is missing --------------------------------------------------------------------------------------------------
 
 
 def test_an_address_at_which_nobody_answers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helpers, "TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr("kit.cluster.TIMEOUT", (0.2, 0.2))
     with (
         pytest.raises(ClusterError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"),
         cluster(1, "tcp://127.0.0.1:9"),

@@ -6,17 +6,16 @@ import itertools
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE, until
+from conftest import PATIENCE, download_threads, resize_serial, until
 
 import helpers
-from helpers import Photo, Run, Status, as_done, compare, pipeline, problems, timed_pipeline, timed_run
+from helpers import Outcome, Photo, Status, as_done, compare, pipeline, problems, timed_pipeline, timed_run
 from kit.errors import UnequalWork
-from practice import PracticeServer
 
 THREADS, PROCESSES = 6, 2
 
@@ -55,11 +54,10 @@ def test_yields_in_the_order_of_finishing(executor: Executor) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 7])
 def test_never_more_than_the_limit_is_under_way(executor: Executor, limit: int) -> None:
-    taken = itertools.count()
-    items = (next(taken) for _ in range(50))
+    sent: list[int] = []
+    items = (sent.append(number) or number for number in range(50))
     for number, _ in enumerate(as_done(executor, abs, items, limit=limit)):
-        sent = taken.__reduce__()[1][0]
-        assert sent - number <= limit, "more items were taken than may be under way"
+        assert len(sent) - number <= limit, "more items were taken than may be under way"
     assert number == 49
 
 
@@ -106,27 +104,26 @@ def test_a_limit_below_one_is_refused(executor: Executor) -> None:
 # --- both stages at the same time -----------------------------------------------------------------------------------
 
 
+def both(
+    photos: list[Photo], images: Path, thumbnails: Path, download: Callable = helpers.download_photo,
+    threads: int = THREADS, processes: int = PROCESSES, **waiting: int,
+) -> Iterator[Outcome]:  # fmt: skip
+    """The two functions of this project, one after the other on each photo."""
+    return pipeline(download, helpers.make_thumbnail, photos, images, thumbnails, 200, threads, processes, **waiting)
+
+
 def pipelined(photos: list[Photo], images: Path, thumbnails: Path) -> None:
-    assert len(list(pipeline(photos, images, thumbnails, 200, THREADS, PROCESSES))) == len(photos)
-
-
-def download_threads(photos: list[Photo], folder: Path) -> None:
-    with ThreadPoolExecutor(THREADS) as executor:
-        list(executor.map(helpers.download_photo, photos, itertools.repeat(folder)))
-
-
-def resize_serial(paths: list[Path], folder: Path, size: int = 200) -> None:
-    for path in paths:
-        helpers.make_thumbnail(path, folder, size)
+    assert len(list(both(photos, images, thumbnails))) == len(photos)
 
 
 @pytest.fixture
-def runs(photos: list[Photo]) -> tuple[Run, Run]:
-    return timed_pipeline(pipelined, photos)
+def thumbnails(tmp_path: Path) -> Path:
+    (folder := tmp_path / "thumbnails").mkdir()
+    return folder
 
 
-def test_does_the_work_of_both_stages(photos: list[Photo], runs: tuple[Run, Run]) -> None:
-    download, resize = runs
+def test_does_the_work_of_both_stages(photos: list[Photo]) -> None:
+    download, resize = runs = timed_pipeline(pipelined, photos)
     assert [problems(run) for run in runs] == [[], []]
     assert (download.mode, resize.mode) == ("threads", "processes")
     assert download.wall == resize.wall and download.started == resize.started
@@ -136,7 +133,7 @@ def test_does_the_work_of_both_stages(photos: list[Photo], runs: tuple[Run, Run]
 
 def test_less_work_is_not_compared(photos: list[Photo]) -> None:
     def half(photos: list[Photo], images: Path, thumbnails: Path) -> None:
-        list(pipeline(photos[::2], images, thumbnails, 200, THREADS, PROCESSES))
+        list(both(photos[::2], images, thumbnails))
 
     download, resize = timed_pipeline(half, photos)
     assert "15 of 30 items were never done" in problems(download)
@@ -145,21 +142,18 @@ def test_less_work_is_not_compared(photos: list[Photo]) -> None:
 
 
 def test_thumbnails_are_made_before_the_last_photo_has_come(
-    photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: list[Photo], tmp_path: Path, thumbnails: Path
 ) -> None:
     """One photo is held back until the thumbnails of all others are there."""
-    (thumbnails := tmp_path / "thumbnails").mkdir()
-    others_are_there, download = threading.Event(), helpers.download_photo
+    others_are_there = threading.Event()
 
-    def held_back(photo: Photo, folder: Path) -> helpers.Outcome:
+    def held_back(photo: Photo, folder: Path) -> Outcome:
         assert photo is not photos[0] or others_are_there.wait(PATIENCE)
-        return download(photo, folder)
+        return helpers.download_photo(photo, folder)
 
-    monkeypatch.setattr(helpers, "download_photo", held_back)
     with ThreadPoolExecutor(1) as consumer:
         try:
-            results = pipeline(photos, tmp_path, thumbnails, 200, THREADS, PROCESSES)
-            outcomes = consumer.submit(list, results)
+            outcomes = consumer.submit(list, both(photos, tmp_path, thumbnails, download=held_back))
             until(lambda: len(list(thumbnails.glob("*.jpg"))) == len(photos) - 1, "all other thumbnails were there")
             assert not (tmp_path / f"{photos[0].id}.jpg").exists()
         finally:
@@ -168,10 +162,9 @@ def test_thumbnails_are_made_before_the_last_photo_has_come(
     assert len(outcomes.result()) == len(photos) == len(list(thumbnails.glob("*.jpg")))
 
 
-def test_a_slow_second_stage_holds_the_first_one_back(photos: list[Photo], tmp_path: Path) -> None:
+def test_a_slow_second_stage_holds_the_first_one_back(photos: list[Photo], tmp_path: Path, thumbnails: Path) -> None:
     """Nobody takes thumbnails out after the first one: only as many photos are downloaded as the limits allow."""
-    (thumbnails := tmp_path / "thumbnails").mkdir()
-    results = pipeline(photos, tmp_path, thumbnails, 200, threads=2, processes=1, waiting=4)
+    results = both(photos, tmp_path, thumbnails, threads=2, processes=1, waiting=4)
     next(results)
     results.close()
     arrived = len(list(tmp_path.glob("*.jpg")))
@@ -179,19 +172,17 @@ def test_a_slow_second_stage_holds_the_first_one_back(photos: list[Photo], tmp_p
 
 
 def test_a_download_that_fails_is_yielded_and_the_rest_goes_on(
-    photos: list[Photo], server: PracticeServer, tmp_path: Path
+    photos: list[Photo], tmp_path: Path, thumbnails: Path
 ) -> None:
-    (thumbnails := tmp_path / "thumbnails").mkdir()
     photos = [*photos[:5], Photo("gone", photos[0].url.rpartition("/")[0] + "/photo-gone"), *photos[5:]]
-    found = list(pipeline(photos, tmp_path, thumbnails, 200, THREADS, PROCESSES))
+    found = list(both(photos, tmp_path, thumbnails))
     assert [outcome.item for outcome in found if outcome.status is Status.FAILED] == ["gone"]
     assert len(list(thumbnails.glob("*.jpg"))) == len(found) - 1 == len(photos) - 1
 
 
-def test_stopping_leaves_whole_files_and_no_process(photos: list[Photo], tmp_path: Path) -> None:
-    (thumbnails := tmp_path / "thumbnails").mkdir()
+def test_stopping_leaves_whole_files_and_no_process(photos: list[Photo], tmp_path: Path, thumbnails: Path) -> None:
     before = multiprocessing.active_children()
-    for _ in pipeline(photos, tmp_path, thumbnails, 200, THREADS, PROCESSES):
+    for _ in both(photos, tmp_path, thumbnails):
         break  # the generator is closed here
     assert multiprocessing.active_children() == before
     assert not list(tmp_path.rglob("*.part"))

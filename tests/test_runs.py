@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,41 +18,23 @@ from pathlib import Path
 import nbclient
 import nbformat
 import pytest
+from conftest import PATIENCE, ROOT, download_serial, download_threads, resize_serial, source_of
 
 import helpers
-from helpers import Outcome, Photo, Run, Status, compare, keep, problems, progress, timed_run
+from helpers import Outcome, Photo, Run, Status, compare, keep, problems, progress, sweep, timed_run
+from kit import journal
 from kit.errors import UnequalWork
 from kit.journal import JOURNAL, JOURNAL_VARIABLE
 from practice import PracticeServer
 
-ROOT = Path(helpers.__file__).parent
 
-
-# --- right functions, as a student writes them ----------------------------------------------------------------
-
-
-def download_serial(photos: list[Photo], folder: Path) -> None:
-    for photo in photos:
-        helpers.download_photo(photo, folder)
-
-
-def download_threads(photos: list[Photo], folder: Path) -> None:
-    with ThreadPoolExecutor(8) as executor:
-        list(executor.map(helpers.download_photo, photos, [folder] * len(photos)))
-
-
-def resize_serial(images: list[Path], folder: Path, size: int = 200) -> None:
-    for image in images:
-        helpers.make_thumbnail(image, folder, size)
-
-
-def resize_threads(images: list[Path], folder: Path) -> None:
+def resize_threads(images: list[Path], folder: Path, size: int = 200) -> None:
     """Four threads, each of which gets some of the images for sure."""
     start = threading.Barrier(4)
 
     def work(part: list[Path]) -> None:
-        start.wait(60)
-        resize_serial(part, folder)
+        start.wait(PATIENCE)
+        resize_serial(part, folder, size)
 
     with ThreadPoolExecutor(4) as executor:
         list(executor.map(work, (images[n::4] for n in range(4))))
@@ -64,12 +46,6 @@ def resize_processes(images: list[Path], folder: Path) -> None:
 
 
 @pytest.fixture
-def images(server: PracticeServer, pictures: Path) -> list[Path]:
-    """Twelve practice photographs, drawn before the server starts."""
-    return sorted(pictures.glob("pictures-*/*.jpg"))[:12]
-
-
-@pytest.fixture
 def baseline(images: list[Path]) -> Run:
     return timed_run(resize_serial, images)
 
@@ -77,13 +53,10 @@ def baseline(images: list[Path]) -> Run:
 # --- what a run says ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("function", "mode", "workers"),
-    [(resize_serial, "serial", {1}), (resize_threads, "threads", {4}), (resize_processes, "processes", {1, 2})],
-)
-def test_run_reports_who_did_what_and_counts(
-    images: list[Path], baseline: Run, function: Callable, mode: str, workers: set[int]
-) -> None:
+@pytest.mark.parametrize(("function", "mode", "workers"), [
+    (resize_serial, "serial", {1}), (resize_threads, "threads", {4}), (resize_processes, "processes", {1, 2}),
+])  # fmt: skip
+def test_run_reports_who_did_what(images: list[Path], baseline: Run, function: Callable, mode: str, workers) -> None:
     run = timed_run(function, images)
     assert (run.task, run.mode) == ("resize", mode)
     assert run.workers in workers
@@ -97,6 +70,8 @@ def test_run_reports_who_did_what_and_counts(
     assert run.files == baseline.files
     assert compare(baseline, run) == baseline.wall / run.wall
     assert compare(baseline, baseline) == 1
+    said = rf"Resize, {run.label()}: 12 of 12 photos, \d+\.\d MB in \d+\.\d s \(\d+\.\d photos/s\)\."
+    assert re.fullmatch(said, run.sentence())  # without a complaint
 
 
 def test_downloads_in_a_loop_and_in_threads_are_equal_work(photos: list[Photo]) -> None:
@@ -137,53 +112,73 @@ def test_every_run_starts_in_an_empty_folder(images: list[Path]) -> None:
     assert {outcome.status for outcome in second.outcomes} == {Status.DONE}
 
 
-def test_arguments_are_passed_on(images: list[Path], baseline: Run) -> None:
-    smaller = timed_run(resize_serial, images, 64)
-    assert problems(smaller) == []
-    assert sum(o.bytes for o in smaller.outcomes) < sum(o.bytes for o in baseline.outcomes)
-
-
 def made_up_run() -> Run:
     """Three items: 2 s and 1 s of work by two threads, and one that failed, within 2.5 s."""
-    first = Outcome("a", Status.DONE, 3_000_000, "f/a.jpg", 10, 12, cpu=0.5, worker="7-1")
-    second = replace(first, item="b", bytes=1_500_000, path="f/b.jpg", finished=11, worker="7-2")
-    third = Outcome("c", Status.FAILED, started=11, finished=11.5, cpu=0.25, worker="7-2", error="no answer in time")
+    first = Outcome("a", Status.DONE, 3_000_000, "f/a.jpg", 10, 12, waited=1.5, cpu=0.5, worker="7-1")
+    second = replace(first, item="b", bytes=1_500_000, path="f/b.jpg", started=10.5, finished=11.5, worker="7-2")
+    third = Outcome("c", Status.FAILED, started=11.5, finished=12, cpu=0.25, worker="7-2", error="no answer in time")
     files = {"a.jpg": "0a", "b.jpg": "0b"}
-    return Run("download", ("a", "b", "c"), 2.5, 9.8, "7-1", (first, second, third), files, Path("f"))
+    return Run("download", ("a", "b", "c"), 2.5, 9.75, "7-1", (second, first, third), files, Path("f"))
 
 
 def test_figures_of_a_run() -> None:
     run = made_up_run()
     assert (run.workers, run.mode, run.label()) == (2, "threads", "2 threads")
     assert (run.throughput, run.overlap, run.peak) == (2 / 2.5, 3.5 / 2.5, 2)
+    assert (run.waited, run.cpu) == (3, 1.25)
+    assert run.start_up == 0.25  # until the first worker begins, not until the last one does
+    assert replace(run, outcomes=()).start_up == 0
     assert run.row() == {
-        "stage": "download",
-        "mode": "threads",
-        "workers": 2,
-        "photos": 2,
-        "MB written": 4.5,
-        "wall time (s)": 2.5,
-        "photos/s": 0.8,
-        "CPU time (s)": 1.25,
-        "in work at once": 1.4,
-        "peak": 2,
-        "retries": 0,
-    }
+        "stage": "download", "mode": "threads", "workers": 2, "photos": 2, "MB written": 4.5, "wall time (s)": 2.5,
+        "photos/s": 0.8, "CPU time (s)": 1.25, "in work at once": 1.4, "peak": 2, "retries": 0,
+    }  # fmt: skip
     assert run.sentence() == (
         "Download, 2 threads: 2 of 3 photos, 4.5 MB in 2.5 s (0.8 photos/s). "
         "This run does not count: 1 of 3 items failed: no answer in time (1)."
     )
 
 
-@pytest.mark.parametrize(
-    ("workers", "mode", "label"),
-    [
-        (["7-1", "7-1", "7-1"], "serial", "serial"),
-        (["7-2", "7-2", "7-2"], "threads", "1 thread"),
-        (["8-1", "9-1", "9-1"], "processes", "2 processes"),
-        (["7-1", "8-1", "8-2"], "processes", "3 processes"),
-    ],
-)
+def test_cpu_time_is_that_of_the_items_own_thread() -> None:
+    """One item computes while the other one waits for its end, in the same process."""
+    computed = threading.Event()
+
+    @journal.recorded
+    def compute(item: str, folder: str) -> Outcome:
+        end = time.thread_time() + 0.2
+        while time.thread_time() < end:
+            pass
+        return Outcome(item, Status.DONE)
+
+    @journal.recorded
+    def wait(item: str, folder: str) -> Outcome:
+        assert computed.wait(PATIENCE)
+        return Outcome(item, Status.DONE)
+
+    with ThreadPoolExecutor(1) as executor:
+        waiting = executor.submit(wait, "a", ".")
+        busy = compute("b", ".")
+        computed.set()
+    idle = waiting.result()
+    assert busy.cpu >= 0.2
+    assert idle.cpu < 0.1 < 0.2 <= idle.finished - idle.started
+
+
+def test_the_wait_ends_with_the_first_byte(start: Callable, records: list[dict], photos: list[Photo]) -> None:
+    Path("at-once").mkdir()
+    size = helpers.download_photo(photos[0], "at-once").bytes
+    with start(bandwidth=size) as slow:  # a second for the whole photo
+        (photo,) = source_of(slow).photos(records[:1])
+        outcome = helpers.download_photo(photo, ".")
+    assert outcome.bytes == size
+    assert 0 < outcome.waited < (outcome.finished - outcome.started) / 2
+
+
+@pytest.mark.parametrize(("workers", "mode", "label"), [
+    (["7-1", "7-1", "7-1"], "serial", "serial"),
+    (["7-2", "7-2", "7-2"], "threads", "1 thread"),
+    (["8-1", "9-1", "9-1"], "processes", "2 processes"),
+    (["7-1", "8-1", "8-2"], "processes", "3 processes"),
+])  # fmt: skip
 def test_mode_is_read_from_the_workers(workers: list[str], mode: str, label: str) -> None:
     """Three items one after the other, each by the given worker; the caller is 7-1."""
     outcomes = [Outcome("a", Status.DONE, started=n, finished=n + 1, worker=name) for n, name in enumerate(workers)]
@@ -191,79 +186,57 @@ def test_mode_is_read_from_the_workers(workers: list[str], mode: str, label: str
     assert (run.mode, run.label()) == (mode, label)
 
 
-def test_sentence_of_a_run_that_counts_has_no_complaint(baseline: Run) -> None:
-    assert re.fullmatch(
-        r"Resize, serial: 12 of 12 photos, \d+\.\d MB in \d+\.\d s \(\d+\.\d photos/s\)\.", baseline.sentence()
-    )
-
-
 # --- wrong functions, and the rule that each of them breaks -------------------------------------------------------
 
 
-def resize_all_but_one(images: list[Path], folder: Path) -> None:
-    resize_serial(images[1:], folder)
+WRONG = {  # what is done in place of resizing each image into the folder, and the rule that it breaks
+    "all but one": (lambda images, folder: resize_serial(images[1:], folder), "1 of 12 items were never done"),
+    "without helpers": (
+        lambda images, folder: [(folder / image.name).write_bytes(image.read_bytes()) for image in images],
+        "12 of 12 items were never done",
+    ),
+    "one twice": (
+        lambda images, folder: (
+            resize_serial(images, folder), (folder / images[0].name).unlink(), resize_serial(images[:1], folder)
+        ),
+        "1 items were done more than once, or were not on the list",
+    ),
+    "one instead of another": (
+        lambda images, folder: resize_serial([*images[1:], images[0].with_name("00040.jpg")], folder),
+        "1 of 12 items were never done; 1 items were done more than once",
+    ),
+    "elsewhere": (
+        lambda images, folder: resize_serial(images, Path("elsewhere")),
+        "12 files were written to another folder than the one that was given",
+    ),
+    "elsewhere, in processes": (
+        lambda images, folder: resize_processes(images, Path("elsewhere")),
+        "12 files were written to another folder than the one that was given",
+    ),
+    "where files are": (
+        lambda images, folder: resize_serial(images, Path("thumbnails")),
+        "12 items were skipped because their file was there already",
+    ),
+    "and leave a note": (
+        lambda images, folder: (resize_serial(images, folder), (folder / "notes.txt").write_text("done")),
+        "13 files stand in the folder, not 12",
+    ),
+    "and delete one": (
+        lambda images, folder: (resize_serial(images, folder), (folder / images[0].name).unlink()),
+        "11 files stand in the folder, not 12",
+    ),
+}  # fmt: skip
 
 
-def resize_without_helpers(images: list[Path], folder: Path) -> None:
-    for image in images:
-        (folder / image.name).write_bytes(image.read_bytes())
+@pytest.mark.parametrize(("function", "rule"), WRONG.values(), ids=WRONG)
+def test_a_wrong_function_breaks_a_rule(images: list[Path], baseline: Run, function: Callable, rule: str) -> None:
+    def resize_wrong(images: list[Path], folder: Path) -> None:
+        function(images, folder)
 
-
-def resize_one_twice(images: list[Path], folder: Path) -> None:
-    resize_serial(images, folder)
-    (folder / images[0].name).unlink()
-    resize_serial(images[:1], folder)
-
-
-def resize_one_instead_of_another(images: list[Path], folder: Path) -> None:
-    resize_serial(images[1:], folder)
-    helpers.make_thumbnail(images[0].with_name("00040.jpg"), folder)
-
-
-def resize_elsewhere(images: list[Path], folder: Path) -> None:
-    Path("elsewhere").mkdir()
-    resize_serial(images, Path("elsewhere"))
-
-
-def resize_elsewhere_in_processes(images: list[Path], folder: Path) -> None:
-    Path("elsewhere").mkdir()
-    resize_processes(images, Path("elsewhere"))
-
-
-def resize_where_files_are(images: list[Path], folder: Path) -> None:
+    for name in ("thumbnails", "elsewhere"):
+        Path(name).mkdir()
     resize_serial(images, Path("thumbnails"))
-
-
-def resize_and_leave_a_note(images: list[Path], folder: Path) -> None:
-    resize_serial(images, folder)
-    (folder / "notes.txt").write_text("done")
-
-
-def resize_and_delete_one(images: list[Path], folder: Path) -> None:
-    resize_serial(images, folder)
-    (folder / images[0].name).unlink()
-
-
-WRONG = [
-    (resize_all_but_one, "1 of 12 items were never done"),
-    (resize_without_helpers, "12 of 12 items were never done"),
-    (resize_one_twice, "1 items were done more than once, or were not on the list"),
-    (resize_one_instead_of_another, "1 of 12 items were never done; 1 items were done more than once"),
-    (resize_elsewhere, "12 files were written to another folder than the one that was given"),
-    (resize_elsewhere_in_processes, "12 files were written to another folder than the one that was given"),
-    (resize_where_files_are, "12 items were skipped because their file was there already"),
-    (resize_and_leave_a_note, "13 files stand in the folder, not 12"),
-    (resize_and_delete_one, "11 files stand in the folder, not 12"),
-]
-
-
-@pytest.mark.parametrize(("function", "rule"), WRONG, ids=[function.__name__ for function, _ in WRONG])
-def test_wrong_function_is_refused_and_the_rule_is_named(
-    images: list[Path], baseline: Run, function: Callable, rule: str
-) -> None:
-    Path("thumbnails").mkdir()
-    resize_serial(images, Path("thumbnails"))
-    run = timed_run(function, images)
+    run = timed_run(resize_wrong, images)
     assert rule in "; ".join(problems(run))
     assert rule in run.sentence()
     for pair in ((baseline, run), (run, baseline)):
@@ -285,16 +258,6 @@ def test_failed_download_is_refused_and_the_reason_is_named(server: PracticeServ
         compare(serial, run)
 
 
-def test_photos_that_are_in_images_already_are_no_download(photos: list[Photo]) -> None:
-    def download_to_images(photos: list[Photo], folder: Path) -> None:
-        download_serial(photos, Path("images"))
-
-    Path("images").mkdir()
-    download_serial(photos[:4], Path("images"))
-    run = timed_run(download_to_images, photos[:4])
-    assert problems(run) == ["4 items were skipped because their file was there already"]
-
-
 @pytest.mark.parametrize("finished", ["never", "before the journal is read"])
 def test_work_after_the_return_is_refused(
     images: list[Path], baseline: Run, monkeypatch: pytest.MonkeyPatch, finished: str
@@ -304,7 +267,7 @@ def test_work_after_the_return_is_refused(
 
     def resize_in_the_background(images: list[Path], folder: Path) -> None:
         resize_serial(images[1:], folder)
-        threads.append(threading.Thread(target=lambda: returned.wait(60) and resize_serial(images[:1], folder)))
+        threads.append(threading.Thread(target=lambda: returned.wait(PATIENCE) and resize_serial(images[:1], folder)))
         threads[0].start()
 
     def finish() -> None:
@@ -312,8 +275,8 @@ def test_work_after_the_return_is_refused(
         threads[0].join()
 
     if finished == "before the journal is read":
-        read = helpers._read_journal
-        monkeypatch.setattr(helpers, "_read_journal", lambda folder: finish() or read(folder))
+        read = journal.read
+        monkeypatch.setattr(journal, "read", lambda folder: finish() or read(folder))
     run = timed_run(resize_in_the_background, images)
     finish()
     late = "1 items were finished after the clock had stopped"
@@ -323,21 +286,21 @@ def test_work_after_the_return_is_refused(
         compare(baseline, run)
 
 
-def test_different_bytes_are_refused(images: list[Path], baseline: Run) -> None:
+def test_arguments_are_passed_on_and_different_bytes_are_refused(images: list[Path], baseline: Run) -> None:
     smaller = timed_run(resize_serial, images, 100)
+    assert problems(smaller) == []
+    assert sum(o.bytes for o in smaller.outcomes) < sum(o.bytes for o in baseline.outcomes)
     with pytest.raises(UnequalWork, match="12 files of the serial run differ from those of the serial run"):
         compare(baseline, smaller)
 
 
-@pytest.mark.parametrize(
-    "choose", [lambda images: images[1:], lambda images: [*images[1:], images[0].with_name("00040.jpg")]]
-)
-def test_different_items_are_refused(images: list[Path], baseline: Run, choose: Callable) -> None:
-    other = timed_run(resize_serial, choose(images))
-    assert problems(other) == []
-    for pair in ((baseline, other), (other, baseline)):
-        with pytest.raises(UnequalWork, match="different items"):
-            compare(*pair)
+def test_different_items_are_refused(images: list[Path], baseline: Run) -> None:
+    for items in (images[1:], [*images[1:], images[0].with_name("00040.jpg")]):
+        other = timed_run(resize_serial, items)
+        assert problems(other) == []
+        for pair in ((baseline, other), (other, baseline)):
+            with pytest.raises(UnequalWork, match="different items"):
+                compare(*pair)
 
 
 def test_different_stages_are_refused_and_the_rule_is_named(images: list[Path], baseline: Run) -> None:
@@ -372,11 +335,49 @@ def test_keep_moves_the_files_and_leaves_others_alone(images: list[Path], baseli
     assert keep(baseline, target) == sorted(target / image.name for image in images)
     assert {path.name: path.read_bytes() for path in target.iterdir()} == {**content, "mine.txt": b"mine"}
     assert not baseline.folder.exists()
-    assert compare(baseline, timed_run(resize_threads, images)) > 0  # its records stay
+    assert compare(baseline, again := timed_run(resize_threads, images)) > 0  # its records stay
+    assert all(path.is_file() for path in keep(again, "new/place"))
 
 
-def test_keep_makes_the_folder(baseline: Run) -> None:
-    assert all(path.is_file() for path in keep(baseline, "new/place"))
+# --- several numbers of workers -------------------------------------------------------------------------------------
+
+
+def test_sweep_alternates_and_deletes_the_files(images: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    calls = []
+
+    def resize_one(paths: list[Path], folder: Path, size: int, workers: int) -> None:
+        calls.append(("one", workers, len(list(Path().rglob("*.jpg")))))
+        resize_serial(progress(paths, "a line of its own"), folder, size)
+
+    def resize_other(paths: list[Path], folder: Path, size: int, workers: int) -> None:
+        calls.append(("other", workers, len(list(Path().rglob("*.jpg")))))
+        resize_threads(paths, folder, size)
+
+    runs = sweep([resize_one, resize_other], images, [1, 4], 100, repetitions=2)
+    # Never all repetitions of one kind in a row, and no files of an earlier run.
+    assert calls == [("one", 1, 0), ("one", 4, 0), ("other", 1, 0), ("other", 4, 0)] * 2
+    assert [(count, run.mode) for count, run in runs] == [
+        (count, mode) for mode in ("serial", "threads") for count in (1, 4)
+    ] * 2
+    assert all(compare(runs[0][1], run) > 0 and not run.folder.exists() for _, run in runs)
+    told = capsys.readouterr().err
+    assert "8/8" in told and "a line of its own" not in told
+
+
+@pytest.mark.parametrize(("number", "less", "reason"), [
+    (0, 1, "1 of 12 items were never done"), (1, 0, "12 files of the serial run differ"), (5, 0, "12 files"),
+])  # fmt: skip
+def test_sweep_ends_with_the_first_run_of_unequal_work(images: list[Path], number: int, less: int, reason: str) -> None:
+    calls = []
+
+    def resize_well_but_once(paths: list[Path], folder: Path, workers: int) -> None:
+        calls.append(workers)
+        wrong = len(calls) == number + 1
+        resize_serial(paths[less * wrong :], folder, 100 + wrong)
+
+    with pytest.raises(UnequalWork, match=reason):
+        sweep([resize_well_but_once], images, [1, 2, 3])
+    assert calls == [1, 2, 3, 1, 2, 3][: number + 1]
 
 
 def test_discard_deletes_the_files_and_keeps_the_records(images: list[Path], baseline: Run) -> None:
@@ -434,23 +435,18 @@ def test_progress_passes_the_items_on_and_counts_in_one_line(capsys: pytest.Capt
     assert "30/30" in last
 
 
-def test_progress_takes_an_iterator_of_known_length_and_stops_where_the_reader_stops(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    items = progress(iter("abcd"), "Resizing", total=4)
+def test_progress_stops_where_the_reader_stops_and_passes_an_exception_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def failing() -> Iterator[str]:
+        yield from "ab"
+        raise ValueError("of the items")
+
+    items = progress(failing(), "Resizing", total=4)
     assert [next(items), next(items)] == ["a", "b"]
     items.close()
     last = capsys.readouterr().err.strip().split("\r")[-1]
     assert "1/4" in last  # the second was handed out, but not finished
-
-
-def test_progress_passes_an_exception_on(capsys: pytest.CaptureFixture[str]) -> None:
-    def failing():
-        yield 1
-        raise ValueError("of the items")
-
     with pytest.raises(ValueError, match="of the items"):
-        list(progress(failing(), "Resizing", total=2))
+        list(progress(failing(), "Resizing", total=4))
 
 
 def test_progress_updates_one_text_output_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
