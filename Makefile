@@ -35,7 +35,7 @@ test: .venv/test.stamp ## lint and run the tests
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest
 
-bench: .venv/bench.stamp ## measure beside other tools, and write benchmarks/results.md (takes long; PARTS="downloads" for some)
+bench: .venv/bench.stamp ## measure beside other tools, and write benchmarks/*.md (takes long; PARTS="downloads" for some)
 	$(BIN)/python -m benchmarks $(PARTS)
 
 student: .venv/teacher.stamp ## build release/assignment/, the students' version (for teachers)
@@ -55,7 +55,7 @@ clean: ## delete photos, thumbnails, caches, report and submission.zip; keep con
 
 # img2dataset needs older packages than the notebook, so it gets an environment of its own. Where it can't be installed,
 # the tables say so.
-.venv/bench.stamp: requirements-bench.txt .venv/run.stamp
+.venv/bench.stamp: requirements-bench.txt requirements-cluster.txt .venv/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	-$(PYTHON) -m venv .venv-img2dataset
 	-$(subst .venv,.venv-img2dataset,$(BIN))/python -m pip install --quiet --disable-pip-version-check "img2dataset~=1.47"

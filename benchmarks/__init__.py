@@ -1,12 +1,12 @@
 """Benchmarks: each part measures one thing beside what people would use instead. `python -m benchmarks --help`
 
-common.py               alternation, equal work, tables, the machine
-thumbnails.py           make_thumbnail beside other ways of making thumbnails, and the ladder that leads to it
-executors.py            processes under spawn, chunk sizes, what a worker's imports cost
-downloads.py            download_photo beside other clients (clients.py), and the ladder that leads to it
-practice_server.py      CPU per image and top rate of the practice server
-overhead.py             what the progress line and the records cost
-project.py              drawing the practice photos, and the times of the saved notebook
+common.py               the one way to run, keep and write a row: alternation, equal work, tables, targets
+thumbnails.py           make_thumbnail beside other ways of making thumbnails
+executors.py            threads, processes and a cluster that make thumbnails; imports, records
+downloads.py            download_photo beside other clients (clients.py), the ladder to it, and the server's limit
+load.py                 memory and time per photo with few and with many photos
+growth.py               what follows for millions of them, and from when on a cluster pays: growth.md
 img2dataset_worker.py   runs in a virtual environment of its own
-rounds/                 what each part measured, as JSON; results.md is made from these files
+pages/                  the words of results.md and growth.md, with a place for each table
+rounds/                 what each part measured, as JSON; the pages are made from these files
 """

@@ -1,106 +1,84 @@
-"""Measures some parts or all of them, and writes benchmarks/results.md from what is measured so far.
-
-The targets of all parts stand in README.md, too.
-"""
+"""Measures some parts or all of them, and writes results.md and growth.md from what is measured so far."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
+import re
 import shutil
 from datetime import date
 from pathlib import Path
 
-BEGIN, END = ("<!-- from the benchmarks: written by python -m benchmarks -->", "<!-- end of the benchmarks -->")
-PARTS = {
-    "thumbnails": "Thumbnails",
-    "executors": "Processes that make thumbnails",
-    "downloads": "Downloads",
-    "practice_server": "The practice server",
-    "overhead": "The progress line and the records",
-    "load": "Many photos",
-    "project": "Drawing the photos, and the whole notebook",
-}
+from benchmarks import common, downloads, executors, growth, load, thumbnails
+
+PARTS = {part.__name__.removeprefix("benchmarks."): part for part in (thumbnails, executors, downloads, load)}
+PAGES = Path(__file__).with_name("pages")  # their words, with a place for each table
 
 
 def main() -> None:
-    from benchmarks import common
-
     default = common.Options()
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"of {', '.join(PARTS)} (all)")
-    parser.add_argument("--rounds", type=int, default=default.rounds, help="of what the targets are about (7)")
-    parser.add_argument("--photos", type=int, default=default.photos, help="downloads, executors, drawing (1500)")
+    parser.add_argument("--rounds", type=int, default=default.rounds, help=f"of each table ({default.rounds})")
+    parser.add_argument("--photos", type=int, default=default.photos, help=f"other sizes follow ({default.photos})")
     parser.add_argument("--corpus", type=Path, help="folder of JPEGs for the thumbnails (default: practice photos)")
-    parser.add_argument("--corpus-photos", type=int, default=default.corpus_photos, help="thumbnails (300)")
     parser.add_argument("--cache", type=Path, default=default.cache, help="folder for photos and files of the runs")
-    parser.add_argument("--output", type=Path, help="folder of results.md (benchmarks; with --quick one in the cache)")
-    parser.add_argument("--quick", action="store_true", help="24 photos (8 thumbnails), 1 round: does all of it work?")
-    parser.add_argument("--report", action="store_true", help="measure nothing, only write results.md again")
+    parser.add_argument("--quick", action="store_true", help="24 photos, 1 round, pages in the cache: does it work?")
+    parser.add_argument("--report", action="store_true", help="measure nothing, only write the pages again")
     asked = parser.parse_args()
     if asked.quick:
-        asked.rounds, asked.photos, asked.corpus_photos = 1, 24, 8
-    options = common.Options(asked.rounds, asked.photos, asked.corpus_photos, asked.corpus, asked.cache.resolve())
-    usual = options.cache / "benchmarks" / "quick" if asked.quick else common.ROOT / "benchmarks"
-    asked.output = asked.output or usual
-    kept = asked.output / "rounds"
+        asked.rounds, asked.photos = 1, 24
+    options = common.Options(asked.rounds, asked.photos, asked.corpus, asked.cache.resolve())
+    output = options.cache / "benchmarks" / "quick" if asked.quick else common.ROOT / "benchmarks"
+    kept = output / "rounds"
     kept.mkdir(parents=True, exist_ok=True)
-    for part in [] if asked.report else asked.parts or PARTS:
-        common.say(PARTS[part])
-        machine = common.machine()
+    for name in [] if asked.report else asked.parts or PARTS:
+        common.say(name)
         try:
-            data = importlib.import_module(f"benchmarks.{part}").measure(options)
+            data = PARTS[name].measure(options)
         except common.Refused as problem:
-            raise SystemExit(f"{PARTS[part]}: {problem}") from None
-        data |= {"date": str(date.today()), "machine": machine}
-        (kept / f"{part}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+            raise SystemExit(f"{name}: {problem}") from None
+        data |= {"date": str(date.today()), "machine": common.machine(*PARTS[name].BESIDE)}
+        (kept / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(options.aside, ignore_errors=True)
-    (asked.output / "results.md").write_text(results(kept), encoding="utf-8")
-    print(f"Written: {asked.output / 'results.md'}")
-    if asked.output == common.ROOT / "benchmarks":
-        page = common.ROOT / "README.md"
-        page.write_text(quoting(page.read_text(encoding="utf-8"), results(kept)), encoding="utf-8")
+    (output / "results.md").write_text(results(kept), encoding="utf-8")
+    found = measured(kept)
+    if "load" in found and "executors" in found:
+        (output / "growth.md").write_text(growing(found["load"], found["executors"]), encoding="utf-8")
+    print(f"Written: {output / 'results.md'}")
 
 
-def quoting(page: str, text: str) -> str:
-    """The README with the targets of the results between its two marks."""
-    rows, part, inside = [], "", False
-    for line in text.splitlines():
-        part = line.removeprefix("## ") if line.startswith("## ") else part
-        if line.startswith("| target |"):
-            inside = True
-            rows.append(f"| **{part}** | | | |")
-        elif inside and line.startswith("|"):
-            rows += [] if line.startswith("| --- ") else [line]
-        else:
-            inside = False
-    table = "\n".join(["| | target | measured | |", "| --- | ---: | ---: | ---: |", *rows])
-    return f"{page.split(BEGIN)[0]}{BEGIN}\n{table}\n{END}{page.split(END)[1]}"
+def measured(kept: Path) -> dict[str, dict]:
+    """What is kept of each part, by its name."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in kept.glob("*.json")}
+
+
+class Blocks(dict[str, str]):
+    """The blocks of a page that a part fills; those of a part that is not measured yet are empty."""
+
+    def __missing__(self, name: str) -> str:
+        return "Not measured yet.\n" if name == "origin" else ""
 
 
 def results(kept: Path) -> str:
-    """The page, from the JSON file of each part."""
-    lines = [
-        "# Measured side by side",
-        "",
-        "Written by `python -m benchmarks`; each part can be measured by itself, and names its own day and machine. "
-        "All tools of a table ran in the same run and in alternation, each round beginning with another one. A figure "
-        "is the median of the rounds, in brackets the lowest and the highest; a ratio is taken within each round. "
-        "Compare ratios, not seconds from two machines: those drift from day to day.",
-        "",
-    ]
-    for part, title in PARTS.items():
-        path = kept / f"{part}.json"
-        if path.exists():
-            data = json.loads(path.read_text(encoding="utf-8"))
-            found = ", ".join(f"{name} {version}" for name, version in data.get("versions", {}).items() if version)
-            lines += [f"## {title}", "", f"- Date: {data['date']}"]
-            lines += [f"- {name}: {fact}" for name, fact in data["machine"].items()]
-            lines += [f"- Versions: {found}"] if found else []
-            lines += ["", *importlib.import_module(f"benchmarks.{part}").report(data)]
-    lines += [(Path(__file__).parent / "reasons.md").read_text(encoding="utf-8")]
-    return "\n".join(lines).rstrip() + "\n"
+    """The page with the tables of every part, from the JSON file of each."""
+    blocks = {name: Blocks() for name in PARTS}
+    for name, data in measured(kept).items():
+        lines = {"origin": common.origin(data), **PARTS[name].report(data)}
+        blocks[name].update({block: "\n".join(found) for block, found in lines.items()})
+    return re.sub(r"\n{3,}", "\n\n", (PAGES / "results.md").read_text(encoding="utf-8").format(**blocks))
+
+
+def growing(load: dict, cost: dict) -> str:
+    """The page about many photos and, if it was measured, about a cluster."""
+    pool, cluster = cost["cost"].values()
+    words = {"growth": (load, growth.words(load))}
+    if not isinstance(cluster, str):
+        words["cluster"] = (cost, growth.cluster_words(pool, cluster, executors.WORKERS))
+    return "".join(
+        (PAGES / f"{name}.md").read_text(encoding="utf-8").format(origin="\n".join(common.origin(data)), **told)
+        for name, (data, told) in words.items()
+    )
 
 
 if __name__ == "__main__":

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import statistics
-import tempfile
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,32 +11,48 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks import clients, common
-from benchmarks.common import Img2dataset, Options, Refused, Round, Target, column, ratios, spread
+from benchmarks.common import Options, Refused, Round, Rounds, each, of, rate, target, times
 from helpers import Photo
 
-LATENCY = 0.05  # seconds
-OURS = {threads: f"download_photo, {threads} threads" for threads in (32, 16, 64)}
-COLD, WARM = (f"download_photo, 2 processes x 32 threads{when}" for when in ("", ", started before"))
-AIOHTTP = {connections: f"aiohttp, {connections}" for connections in (32, 64)}
-HTTPX, CURL, ARIA2C, IMG2DATASET = "httpx, 32", "curl --parallel, 32", "aria2c -j16", "img2dataset, 32 threads"
-DOWNLOADER = "img2dataset's downloader alone, 32 threads"
-SERIAL, WGET = "requests with a Session, serial", "wget, serial"
-CONNECTIONS = {
-    **{name: number for number, name in OURS.items()}, COLD: 64, WARM: 64,
-    **{name: number for number, name in AIOHTTP.items()}, HTTPX: 32, CURL: 32, ARIA2C: 16, IMG2DATASET: 32,
-    DOWNLOADER: 32, SERIAL: 1, WGET: 1,
-}  # fmt: skip
+BESIDE = ("urllib3", "aiohttp", "httpx", "img2dataset", "curl", "aria2c")
+LATENCY, SERIAL_PHOTOS = 0.05, 60  # seconds; photos of a serial client
+Client = Callable[[Sequence[Photo], Path, int], Round]
 
-LADDER = {
-    "serial, requests.get": "each photo opens a connection, waits for it, and then waits for the answer",
-    "serial, one Session": "the Session keeps the connection open: no hand-shake, fewer look-ups",
-    "32 threads, .content": "32 waits happen at once; now the CPU is the limit, so that what follows pays",
-    "chunks of 1 MiB": "`.content` collects pieces of 10 KiB, and each piece holds the interpreter's lock",
-    "environment looked up once": "requests looks for proxies and passwords in the environment before every request",
-    "one prepared request": "address, headers and cookies are the same for all photos but for the path; the adapter "
-    "sends it without what a Session does around it",
-    "download_photo": "the safe way: checks, tries, deadline, end-of-image check, atomic write, record",
+OURS = {threads: f"download_photo, {threads} threads" for threads in (32, 16, 64)}
+AIOHTTP = {connections: f"aiohttp, {connections}" for connections in (32, 64)}
+CURL, ARIA2C, IMG2DATASET = "curl --parallel, 32", "aria2c -j32", "img2dataset's downloader, 32 threads"
+SERIAL, BARE = "requests with a Session, serial", "bare client: what the server can serve"
+get, session, at_once, prepared = (
+    functools.partial(clients.step, make) for make in (clients.get, clients.session, clients.at_once, clients.prepared)
+)
+CLIENTS: dict[str, tuple[Client, int]] = {  # and how many connections each has
+    OURS[32]: (clients.ours, 32),
+    AIOHTTP[32]: (clients.aiohttp, 32),
+    "httpx, 32": (clients.httpx, 32),
+    CURL: (clients.curl, 32),
+    ARIA2C: (clients.aria2c, 32),
+    IMG2DATASET: (clients.img2dataset, 32),
+    SERIAL: (session, 1),
+    OURS[16]: (clients.ours, 16),
+    OURS[64]: (clients.ours, 64),
+    AIOHTTP[64]: (clients.aiohttp, 64),
 }
+LADDER: dict[str, tuple[Client, int]] = {
+    "serial, requests.get": (get, 1),
+    "serial, one Session": (session, 1),
+    "32 threads, .content": (session, 32),
+    "the body at once": (at_once, 32),
+    "one prepared request": (prepared, 32),
+    "download_photo": (clients.ours, 32),
+}
+WHY = (
+    "each photo opens a connection, waits for it, and then waits for the answer",
+    "the Session keeps the connection open: no hand-shake, fewer look-ups",
+    "32 waits happen at once; what follows saves CPU time, which counts with less latency or more threads",
+    "`.content` collects pieces of 10 KiB, and each piece holds the interpreter's lock",
+    "all but the path is the same for all photos; the adapter sends it without what a Session does around it",
+    "the safe way: tries, time-outs, a record",
+)
 
 
 def reference(photos: Sequence[Photo]) -> dict[str, str]:
@@ -53,162 +66,83 @@ def reference(photos: Sequence[Photo]) -> dict[str, str]:
         return dict(zip((photo.id for photo in photos), executor.map(fetch, photos), strict=True))
 
 
-def check(photos: Sequence[Photo], folder: Path, digests: dict[str, str]) -> None:
+def check(photos: Sequence[Photo], digests: dict[str, str], folder: Path) -> None:
     """Refused, unless the JPEG files in the folder are those of the photos, whatever their names."""
-
-    def digest(path: Path) -> str | None:
-        body = path.read_bytes()
-        return hashlib.sha256(body).hexdigest() if body.startswith(b"\xff\xd8\xff") else None
-
-    with ThreadPoolExecutor(4) as executor:
-        found = Counter(executor.map(digest, (path for path in folder.rglob("*") if path.is_file())))
-    found.pop(None, None)
+    found = Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*.jpg"))
     wanted = Counter(digests[photo.id] for photo in photos)
     if found != wanted:
         raise Refused(f"unequal work: {(found & wanted).total():,} of {len(photos):,} photos are right")
 
 
-def timed(
-    client: Callable[..., Round], photos: Sequence[Photo], folder: Path, aside: Path, digests: dict[str, str],
-    *arguments: object, share: float = 1, needs: str = "requests",
-) -> Round:  # fmt: skip
-    """One client once, in a process of its own, its files checked and set aside.
+def side_by_side(options: Options, latency: float, *tables: dict[str, tuple[Client, int]]) -> list[Rounds]:
+    """Rounds of the clients of each table, with one practice server."""
+    with common.served(options, latency) as (source, photos):
+        digests = reference(photos)
 
-    Args:
-        share: part of the photos that it gets; its time is scaled to all of them.
-        needs: package without which it is refused.
-    """
-    common.needs(needs)
-    some = photos[: max(1, round(len(photos) * share))]
-    folder.mkdir(parents=True)
-    try:
-        measured = client(some, folder, *arguments)
-        check(some, folder, digests)
-    finally:
-        common.set_aside(folder, aside)
-    return {name: value * len(photos) / len(some) for name, value in measured.items()}
+        def ready(client: Client, connections: int) -> Callable[[], Round]:
+            some = photos[:SERIAL_PHOTOS] if connections == 1 else photos
 
+            def work(folder: Path) -> Round:
+                began = source.server_cpu()
+                found = common.fresh_process(client, some, folder, connections)
+                return found | {"server": source.server_cpu() - began, "connections": connections}
 
-def fresh(client: Callable[..., Round]) -> Callable[..., Round]:
-    return functools.partial(common.fresh_process, client)
+            looked_at = (lambda folder: None) if client is clients.bare else functools.partial(check, some, digests)
+            return common.task(options, len(some), work, looked_at)
+
+        tools = [{name: ready(*tool) for name, tool in table.items()} for table in tables]
+        return [common.alternate(table, options.rounds) for table in tools]
 
 
 def measure(options: Options) -> dict:
-    few = options.few
-    data: dict = {"photos": options.photos, "part": min(60, options.photos // 4)}
-    share = data["part"] / options.photos
-    disk = options.folder("downloads") / "run"
-    data["disk"] = common.filesystem(disk)
-    with contextlib.closing(Img2dataset()) as worker, common.served(options, LATENCY) as (_, photos):
-        digests = reference(photos)
-
-        def img2dataset(some: Sequence[Photo], folder: Path, threads: int) -> Round:
-            return worker.ask(do="download", urls=[photo.url for photo in some], folder=folder, threads=threads)
-
-        def run(client: Callable[..., Round], *arguments: object, where: Path = disk, **more: object):
-            aside = options.aside if where == disk else where.with_name("aside")
-            return functools.partial(timed, client, photos, where, aside, digests, *arguments, **more)
-
-        tools = {
-            OURS[32]: run(fresh(clients.ours), 32),
-            OURS[16]: run(fresh(clients.ours), 16),
-            AIOHTTP[32]: run(fresh(clients.aiohttp), 32, needs="aiohttp"),
-            CURL: run(clients.curl, 32),
-            ARIA2C: run(clients.aria2c, 16),
-            IMG2DATASET: run(clients.img2dataset, 32),
-            DOWNLOADER: run(img2dataset, 32),
-            HTTPX: run(fresh(clients.httpx), 32, needs="httpx"),
-            SERIAL: run(fresh(clients.with_session), share=share),
-            WGET: run(clients.wget, share=share),
-            OURS[64]: run(fresh(clients.ours), 64),
-            COLD: run(clients.ours_in_processes, 32, 2, False),
-            WARM: run(clients.ours_in_processes, 32, 2, True),
-            AIOHTTP[64]: run(fresh(clients.aiohttp), 64, needs="aiohttp"),
-        }
-        data["rounds"] = common.alternate(tools, options.rounds, {HTTPX: few, WGET: few})
-        if common.MEMORY.is_dir():
-            common.say(" files in memory")
-            with tempfile.TemporaryDirectory(dir=common.MEMORY) as name:
-                where = Path(name, "run")
-                tools = {OURS[number]: run(fresh(clients.ours), number, where=where) for number in AIOHTTP} | {
-                    AIOHTTP[number]: run(fresh(clients.aiohttp), number, where=where, needs="aiohttp")
-                    for number in AIOHTTP
-                }
-                data["memory"] = common.alternate(tools, options.rounds)
-        common.say(" ladder")
-        steps = (
-            run(fresh(clients.without_session), share=share),
-            run(fresh(clients.with_session), share=share),
-            run(fresh(clients.content), 32),
-            run(fresh(clients.large_chunks), 32),
-            run(fresh(clients.large_chunks), 32, False),
-            run(fresh(clients.prepared), 32),
-            run(fresh(clients.ours), 32),
-        )
-        data["ladder"] = common.alternate(dict(zip(LADDER, steps, strict=True)), options.rounds)
-    data["versions"] = (
-        common.versions("requests", "urllib3", "aiohttp", "httpx")
-        | {"img2dataset": worker.version}
-        | common.program_version("curl")
-        | common.program_version("aria2c")
-        | common.program_version("wget")
-    )
-    return data
+    rounds, ladder = side_by_side(options, LATENCY, CLIENTS, LADDER)
+    common.say(" the practice server")
+    (server,) = side_by_side(options, 0, {OURS[64]: (clients.ours, 64), BARE: (clients.bare, 64)})
+    latency = f"{LATENCY * 1e3:.0f} ms for every answer, no limit of bandwidth"
+    photos = f"{options.photos:,} from the practice server on the same CPUs; serial clients at most {SERIAL_PHOTOS}"
+    return {"facts": {"Photos": photos, "Latency": latency}, "rounds": rounds, "ladder": ladder, "server": server}
 
 
-def rows(rounds: common.Rounds, photos: int) -> list[list[str]]:
-    lines = []
-    for name, result in rounds.items():
-        if "refused" in result:
-            lines.append([name, result["refused"]])
-            continue
-        ideal = LATENCY * photos / CONNECTIONS[name]
-        base = OURS[CONNECTIONS[name] if CONNECTIONS[name] in OURS and name != ARIA2C else 32]
-        lines.append([
-            name,
-            f"{photos / statistics.median(column(result)):,.0f}",
-            spread(ratios(rounds, base, name)) if base != name else "1",
-            f"{statistics.median(column(result, 'cpu')) * 1e3 / photos:.2f}",
-            f"{statistics.median(ideal / value for value in column(result)):.2f}",
-        ])  # fmt: skip
-    return lines
+ideal = of(lambda one: LATENCY * one["items"] / one["connections"] / one["seconds"])
 
 
-def report(data: dict) -> list[str]:
-    rounds, photos = data["rounds"], data["photos"]
-    head = ["client", "photos/s", "download_photo is ... times as fast", "CPU ms per photo", "share of the ideal"]
-    lines = [
-        f"{photos:,} photos from the practice server on the same CPUs, {LATENCY * 1e3:.0f} ms of latency for every "
-        f"answer, no limit of bandwidth; {len(column(rounds[OURS[32]]))} rounds. Each run starts in a fresh process "
-        "with no open connection; starting Python is not timed, starting a command is. The files of every run had the "
-        "same SHA-256 as the photos. download_photo, aiohttp and httpx check for the end-of-image marker, write a "
-        "temporary file and rename it; the commands and img2dataset do less: no check, no rename. img2dataset "
-        "runs without resizing, re-encoding and hashes, but writes a JSON file for each photo; its downloader alone is "
-        f"measured in a process that has started before. The serial clients fetched {data['part']} photos; their time "
-        "is scaled. The ratio compares with download_photo in 32 threads, for 64 connections with 64 threads; the "
-        "ideal is latency x photos / connections.",
-        "",
-        f"### Files on disk ({data['disk']})",
-        "",
-        *common.table(head, rows(rounds, photos)),
-    ]
-    if "memory" in data:
-        lines += [f"### Files in memory ({common.MEMORY})", "", *common.table(head, rows(data["memory"], photos))]
+def compared(rounds: Rounds, name: str) -> list[float]:
+    """With download_photo on as many connections; with 32 for a serial client."""
+    return times(rounds, OURS.get(CLIENTS[name][1], OURS[32]), name)
 
-    def ideal(number: int) -> list[float]:
-        return [LATENCY * photos / number / value for value in column(rounds[OURS[number]])]
 
-    lines += ["### Targets", ""]
-    lines += common.targets(
-        Target("32: times aiohttp doing the same", ratios(rounds, OURS[32], AIOHTTP[32]), 1),
-        Target("32: times curl --parallel", ratios(rounds, OURS[32], CURL), 1),
-        Target("32: times img2dataset", ratios(rounds, OURS[32], IMG2DATASET), 2.2),
-        Target("32: times aria2c -j16", ratios(rounds, OURS[32], ARIA2C), 1.9),
-        Target("32: times serial", ratios(rounds, OURS[32], SERIAL), 20),
-        Target("32: share of the ideal", ideal(32), 0.88),
-        Target("16: share of the ideal", ideal(16), 0.93),
-        Target("64 threads: times aiohttp", ratios(rounds, OURS[64], AIOHTTP[64]), 1),
-        Target("64 as 2 processes x 32 threads: times aiohttp", ratios(rounds, COLD, AIOHTTP[64]), 1),
-        Target("the same, processes started before", ratios(rounds, WARM, AIOHTTP[64]), 1),
-    )
-    return [*lines, "### The ladder", "", *common.ladder(data["ladder"], LADDER, photos)]
+def report(data: dict) -> dict[str, list[str]]:
+    rounds, ladder, server = data["rounds"], data["ladder"], data["server"]
+    before = dict(zip(list(LADDER)[1:], LADDER, strict=False))
+    return {
+        "rounds": common.table("client", rounds, {
+            "photos/s": (rate, ",.0f"),
+            "download_photo is ... times as fast": (compared, ".2f"),
+            "CPU ms per photo": (each("cpu"), ".2f"),
+            "share of the ideal": (ideal, ".2f"),
+        }),
+        "ladder": common.table("step", ladder, {
+            "photos/s": (rate, ",.1f"),
+            "times the step before": (lambda found, name: times(found, name, before.get(name, name)), ".2f"),
+            "CPU ms per photo": (each("cpu"), ".2f"),
+            "why": dict(zip(LADDER, WHY, strict=True)),
+        }),
+        "server": common.table("client", server, {
+            "photos/s": (rate, ",.0f"),
+            "server's CPU ms per photo": (each("server"), ".2f"),
+            "client's CPU ms per photo": (each("cpu"), ".2f"),
+        }),
+        "targets": common.targets(
+            target("32: times aiohttp doing the same", times(rounds, OURS[32], AIOHTTP[32]), 1),
+            target("32: times curl --parallel", times(rounds, OURS[32], CURL), 1),
+            target("32: times img2dataset's downloader", times(rounds, OURS[32], IMG2DATASET), 1),
+            target("32: times aria2c -j32", times(rounds, OURS[32], ARIA2C), 1),
+            target("32: times serial", times(rounds, OURS[32], SERIAL), 20),
+            target("32: share of the ideal", ideal(rounds, OURS[32]), 0.88),
+            target("16: share of the ideal", ideal(rounds, OURS[16]), 0.93),
+            target("64: times aiohttp", times(rounds, OURS[64], AIOHTTP[64]), 1),
+            target("server's CPU ms per photo, bare client", each("server")(server, BARE), at_most=0.5),
+            target("server's CPU ms per photo, download_photo", each("server")(server, OURS[64]), at_most=0.5),
+            target("server's top rate, times that of download_photo", times(server, BARE, OURS[64]), 4),
+        ),
+    }  # fmt: skip

@@ -1,107 +1,124 @@
-"""Processes that make thumbnails: speed-up by size of the chunks, and what importing helpers costs a worker."""
+"""Thumbnails in threads, in processes and on a cluster; what workers import, what records cost."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 import multiprocessing
 import statistics
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import helpers
 from benchmarks import common
-from benchmarks.common import Options, Refused, Round, Target, column, ratios, spread
+from benchmarks.common import Options, Round, Rounds, each, of, target, times
+from kit.journal import JOURNAL
 
-PROCESSES, SIZE, CHUNKS = 2, 200, (1, 4, 8, 16, 32, 64)
-SERIAL, IMPORTS = "serial", ("import helpers", "import requests, PIL.Image", "pass")
-
-
-def resize(chunk: int, paths: list[Path], folder: Path) -> list[helpers.Outcome]:
-    """`chunk` 0: one after the other in this process."""
-    if not chunk:
-        return [helpers.make_thumbnail(path, folder, SIZE) for path in paths]
-    arguments = (helpers.make_thumbnail, paths, itertools.repeat(folder), itertools.repeat(SIZE))
-    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as executor:
-        return list(executor.map(*arguments, chunksize=chunk))
+BESIDE = ("distributed",)
+WORKERS, SIZE, TINY, IMPORTED = 2, 200, 500, 10
+SERIAL, BARE, RECORDED = "serial", "serial, the function without its record", "serial, with records and progress line"
+CHUNKS = {chunk: f"{WORKERS} processes, chunks of {chunk}" for chunk in (1, 4, 16, 64)}
+POOL, CLUSTER = "process pool", "Dask cluster"
+IMPORTS = ("import helpers", "import requests, PIL.Image", "pass")
+pool = functools.partial(ProcessPoolExecutor, WORKERS, mp_context=multiprocessing.get_context("spawn"))
 
 
-def imported(statement: str) -> Round:
-    """A fresh Python that executes one statement."""
-    with common.stopwatch() as measured:
+def serial(function: Callable, paths: Sequence[Path], folder: Path) -> None:
+    for path in paths:
+        function(path, folder, SIZE)
+
+
+def recorded(paths: Sequence[Path], folder: Path) -> None:
+    """As in a timed run: the folder has a journal."""
+    (folder / JOURNAL).mkdir()
+    serial(helpers.make_thumbnail, helpers.progress(paths, "Resizing"), folder)
+
+
+def in_workers(executor: Callable[[], Executor], chunk: int, paths: Sequence[Path], folder: Path) -> None:
+    with executor() as workers:
+        list(workers.map(helpers.make_thumbnail, paths, repeat(folder), repeat(SIZE), chunksize=chunk))
+
+
+def cost(package: str, open_executor: Callable, paths: Sequence[Path], folder: Path) -> Round:
+    """Seconds for the thumbnails, for the start, and for each item that is no work, several of them under way."""
+    common.needs(package)
+    limit, began, seen = 4 * WORKERS, time.perf_counter(), {}
+    with open_executor() as executor:
+        while len(seen) < WORKERS:  # a worker has started when it has imported helpers and begun an item
+            for outcome in helpers.as_done(executor, helpers.make_thumbnail, ["none"] * 8, repeat(folder), limit=limit):
+                seen.setdefault(outcome.worker.partition("-")[0], outcome.started)
+        with common.stopwatch() as tiny:
+            list(helpers.as_done(executor, abs, range(TINY), limit=limit))
+        with common.stopwatch() as thumbnails:
+            list(helpers.as_done(executor, helpers.make_thumbnail, paths, repeat(folder), repeat(SIZE), limit=limit))
+    return thumbnails | {"start-up": max(seen.values()) - began, "overhead": tiny["seconds"] / TINY}
+
+
+def imported(statement: str, folder: Path) -> None:
+    """In fresh Pythons."""
+    for _ in range(IMPORTED):
         subprocess.run([sys.executable, "-c", statement], cwd=common.ROOT, check=True)
-    return measured
 
 
 def measure(options: Options) -> dict:
     paths = common.draw(options, options.photos)
+    check = common.same_files(len(paths))
+    tools = {
+        SERIAL: functools.partial(serial, helpers.make_thumbnail),
+        BARE: functools.partial(serial, helpers.make_thumbnail.__wrapped__),
+        RECORDED: recorded,
+        f"{WORKERS} threads": functools.partial(in_workers, functools.partial(ThreadPoolExecutor, WORKERS), 1),
+        **{name: functools.partial(in_workers, pool, chunk) for chunk, name in CHUNKS.items()},
+    }
+    executors = {
+        POOL: functools.partial(cost, "Pillow", pool),
+        CLUSTER: functools.partial(cost, "distributed", functools.partial(helpers.cluster, WORKERS)),
+    }
 
-    def timed(chunk: int) -> Round:
-        folder = options.folder("executors")
-        began = time.perf_counter()
-        with common.stopwatch() as measured:
-            outcomes = resize(chunk, paths, folder)
-        measured["start-up"] = min(outcome.started for outcome in outcomes) - began
-        measured["end"] = began + measured["seconds"] - max(outcome.finished for outcome in outcomes)
-        measured["items"] = sum(outcome.finished - outcome.started for outcome in outcomes)
-        digests = common.digests(folder)
-        if len(digests) != len(paths) or digests != first.setdefault("files", digests):
-            raise Refused("unequal work: other files than in the first run")
-        return measured
+    def rounds(tools: dict[str, Callable], number: int) -> Rounds:
+        ready = {name: functools.partial(tool, paths) for name, tool in tools.items()}
+        return common.alternate({n: common.task(options, len(paths), t, check) for n, t in ready.items()}, number)
 
-    first: dict[str, dict[str, str]] = {}
-    names = {SERIAL: 0} | {f"chunks of {chunk}": chunk for chunk in CHUNKS}
-    runs = {name: functools.partial(timed, chunk) for name, chunk in names.items()}
-    rounds = common.alternate(runs, options.rounds)
-    common.say(" imports")
-    imports = {statement: functools.partial(imported, statement) for statement in IMPORTS}
+    def fresh(statement: str) -> Callable[[], Round]:
+        return common.task(options, IMPORTED, functools.partial(imported, statement))
+
+    with common.stopwatch() as drawing:
+        common.draw(replace(options, cache=options.folder()), options.photos)
     return {
-        "photos": len(paths),
-        "rounds": rounds,
-        "imports": common.alternate(imports, 3 * options.rounds),
-        "versions": common.versions("Pillow", "requests"),
+        "facts": {"Photos": f"{len(paths):,}"},
+        "rounds": rounds(tools, options.rounds),
+        "cost": rounds(executors, min(3, options.rounds)),
+        "imports": common.alternate({statement: fresh(statement) for statement in IMPORTS}, options.rounds),
+        "drawing": drawing["seconds"],
     }
 
 
-def report(data: dict) -> list[str]:
-    rounds = data["rounds"]
-    best = min((name for name in rounds if name != SERIAL), key=lambda name: statistics.median(column(rounds[name])))
-    slower = statistics.median(
-        a / b for a, b in zip(column(rounds[best], "items"), column(rounds[SERIAL], "items"), strict=True)
-    )
-
-    def share(name: str) -> str:
-        parts = zip(column(rounds[best], name), column(rounds[best]), strict=True)
-        return f"{statistics.median(part / whole for part, whole in parts):.1%}"
-
-    lines = [
-        f"{data['photos']:,} thumbnails of {SIZE} px in {PROCESSES} processes under spawn, the start of the processes "
-        "included. All runs wrote the same files (SHA-256).",
-        "",
-        *common.table(
-            ["run", "rounds", "seconds", "speed-up"],
-            [[n, len(column(rounds[n])), spread(column(rounds[n])), spread(ratios(rounds, n, SERIAL))] for n in rounds],
-        ),
-        f"What {best} lose, as medians: {share('start-up')} of the time until the first item was begun, and "
-        f"{share('end')} from the last one to the end. An item took {slower:.3f} times as long as in the serial run; "
-        "two busy CPUs share memory, and often caches.",
-        "",
-        "What a worker imports, as seconds of a fresh Python process:",
-        "",
-        *common.table(
-            ["statement", "rounds", "ms"],
-            [
-                [f"`{name}`", len(column(result)), spread([value * 1e3 for value in column(result)], ".0f")]
-                for name, result in data["imports"].items()
-            ],
-        ),
-    ]
-    ours, peer, bare = (column(data["imports"][name]) for name in IMPORTS)
+def report(data: dict) -> dict[str, list[str]]:
+    rounds, imports = data["rounds"], data["imports"]
+    best = min(CHUNKS.values(), key=lambda name: statistics.median(each()(rounds, name)))
+    ours, peer, bare = (each()(imports, name) for name in IMPORTS)
     net = [(a - c) / (b - c) for a, b, c in zip(ours, peer, bare, strict=True)]
-    return lines + common.targets(
-        Target(f"speed-up of {PROCESSES} processes, {best} (the best size)", ratios(rounds, best, SERIAL), 1.85),
-        Target("`import helpers`, times `import requests, PIL.Image`, both less the bare Python", net, at_most=1.3),
-    )
+    records = [100 * (1 - ratio) for ratio in times(rounds, RECORDED, BARE)]
+    return {
+        "rounds": common.table("run", rounds, {
+            "seconds": (of(lambda one: one["seconds"]), ".2f"),
+            "speed-up": (lambda found, name: times(found, name, SERIAL), ".2f"),
+        }),
+        "cost": common.table(f"executor with {WORKERS} workers", data["cost"], {
+            "start-up (s)": (of(lambda one: one["start-up"]), ".2f"),
+            "ms per item without work": (of(lambda one: one["overhead"] * 1e3), ".2f"),
+            "ms per thumbnail": (each(), ".2f"),
+        }),
+        "imports": common.table("statement", imports, {"ms": (each(), ".0f")}),
+        "targets": common.targets(
+            target(f"speed-up of {best} (the best size)", times(rounds, best, SERIAL), 1.85),
+            target("records and progress line: % of the time of a serial run", records, at_most=3),
+            target("`import helpers`, times `import requests, PIL.Image`, both less the bare Python", net, at_most=1.3),
+            target("seconds to draw the practice photos, once", [data["drawing"]], at_most=60),
+        ),
+    }  # fmt: skip

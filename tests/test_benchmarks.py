@@ -6,32 +6,32 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from conftest import ROOT
 from PIL import Image
 
 import helpers
 from benchmarks import common, downloads, thumbnails
-from benchmarks.__main__ import PARTS
+from benchmarks.__main__ import PARTS, results
 
 FIGURE = re.compile(r"[-+]?[\d,]*\d(\.\d+)?( \(.*\))?")
 
 
 @pytest.fixture(scope="module")
-def results(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What a quick run of all parts writes on a machine that has none of the programs."""
-    folder = tmp_path_factory.mktemp("benchmarks")
-    (folder / "cache").mkdir()
-    (folder / "cache" / "practice").symlink_to(pictures, target_is_directory=True)
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--cache", folder / "cache", "--output", folder]
+def quick(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that a quick run of all parts fills on a machine that has none of the programs."""
+    cache = tmp_path_factory.mktemp("benchmarks")
+    (cache / "practice").symlink_to(pictures, target_is_directory=True)
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--cache", cache]
     environment = {**os.environ, "PATH": ""}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
-    assert {path.stem for path in folder.glob("rounds/*.json")} == set(PARTS)
-    return (folder / "results.md").read_text(encoding="utf-8")
+    return cache / "benchmarks" / "quick"
 
 
 def tables(text: str) -> list[tuple[list[str], list[list[str]]]]:
@@ -43,51 +43,75 @@ def tables(text: str) -> list[tuple[list[str], list[list[str]]]]:
     return found
 
 
-def test_a_quick_run_fills_every_table(results: str) -> None:
-    for title in PARTS.values():
-        section = results.split(f"\n## {title}\n")[1].split("\n## ")[0]
-        assert all(f"\n- {word}: " in section for word in ("Date", "Machine", "Python"))
-        assert tables(section)
-    for head, rows in tables(results):
-        assert rows
+def test_a_quick_run_fills_every_table(quick: Path) -> None:
+    page = (quick / "results.md").read_text(encoding="utf-8")
+    assert results(quick / "rounds") == page  # nothing but the rounds is needed
+    assert page.count("\n- Date: ") == page.count("\n- Modules: ") == len(PARTS)
+    assert len(re.findall(r"in the worst one, other programs took \d+% of the CPUs\.", page)) == 9
+    for head, rows in tables(page):
         for row in rows:
             assert len(row) == len(head)
             if "not installed" in row[1]:
                 assert not any(row[2:])
             elif head[0] == "target":
                 assert row[3] in ("met", "**not met**") or row[2] == "not measured", row
-            elif head[0] == "cell":
-                assert FIGURE.fullmatch(row[2])
             else:
-                figures = [cell for name, cell in zip(head[1:], row[1:], strict=True) if name != "why"]
-                assert all(FIGURE.fullmatch(cell) or (row[0] == thumbnails.FLOOR and not cell) for cell in figures), row
+                assert all(FIGURE.fullmatch(row[n]) for n, name in enumerate(head) if n and name != "why"), row
+    growth = (quick / "growth.md").read_text(encoding="utf-8")
+    assert "7,400,000" in growth and "{" not in page + growth
+    assert all(FIGURE.fullmatch(cell) for _, rows in tables(growth) for row in rows for cell in row[1:])
 
 
-def test_every_tool_has_a_row_and_a_missing_one_is_named(results: str) -> None:
-    rows = {row[0]: row[1] for head, found in tables(results) for row in found if head[0] in ("tool", "client", "step")}
-    assert set(rows) >= {*downloads.CONNECTIONS, *downloads.LADDER, *thumbnails.LADDER}
+def test_every_tool_has_a_row_and_a_missing_one_is_named(quick: Path) -> None:
+    found = tables((quick / "results.md").read_text(encoding="utf-8"))
+    rows = {row[0]: row[1] for head, rows in found for row in rows if head[0] != "target"}
+    assert set(rows) >= {*downloads.CLIENTS, *downloads.LADDER, *thumbnails.TOOLS}
     for name, package in {
-        thumbnails.COMMAND: "libvips-tools", thumbnails.MAGICK: "imagemagick", thumbnails.GRAPHICS: "graphicsmagick",
-        downloads.CURL: "curl", downloads.ARIA2C: "aria2", downloads.WGET: "wget",
+        thumbnails.COMMAND: "libvips-tools", downloads.CURL: "curl", downloads.ARIA2C: "aria2",
     }.items():  # fmt: skip
         assert rows[name] == f"not installed: apt-get install {package}"
-
-
-def test_a_missing_package_is_named() -> None:
     with pytest.raises(common.Refused, match=r"^not installed: pip install -r requirements-bench.txt$"):
         common.needs("no-such-package-as-this")
 
 
+def test_a_part_that_is_not_measured_says_so(tmp_path: Path) -> None:
+    page = results(tmp_path)
+    assert page.count("\nNot measured yet.\n") == len(PARTS) and not tables(page)
+
+
 def test_files_of_former_runs_are_emptied_and_set_aside_not_deleted(tmp_path: Path) -> None:
-    """Deleting them would slow down the next tool that creates files, on some file systems."""
     options = common.Options(cache=tmp_path)
-    for number in range(3):
-        (options.folder("run") / "photo.jpg").write_bytes(bytes([number]) * 1000)
-    assert (options.folder("run", "inner").parent / "photo.jpg").read_bytes() == b"\2" * 1000
-    options.folder("run")
-    sizes = [path.stat().st_size for path in options.aside.rglob("photo.jpg")]
-    assert sizes == [0, 0, 0]
-    assert list((tmp_path / "benchmarks" / "run").iterdir()) == []
+    for _ in range(4):
+        folder = options.folder()
+        assert not list(folder.iterdir())
+        (folder / "photo.jpg").write_bytes(bytes(1000))
+    assert [path.stat().st_size for path in options.aside.rglob("photo.jpg")] == [0, 0, 0]
+    assert (folder / "photo.jpg").stat().st_size == 1000
+
+
+def test_rounds_begin_with_another_tool_each_time() -> None:
+    order = []
+    found = common.alternate({name: lambda name=name: order.append(name) or {"seconds": 1.0} for name in "abc"}, 4)
+    assert "".join(order) == "abc" + "bca" + "cab" + "abc"
+    assert [len(found[name]) for name in "abc"] == [4, 4, 4]
+
+
+def test_only_the_cpu_time_of_others_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that does nothing but what the tools and one other program do."""
+    others = [0.0]
+    times = type("Times", (tuple,), {"idle": 100.0})
+    monkeypatch.setattr(psutil, "cpu_times", lambda: times((sum(os.times()[:4]) + others[0], times.idle)))
+    monkeypatch.setattr(psutil, "Process", lambda: SimpleNamespace(children=lambda recursive: []))
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 4)
+
+    def busy(seconds_of_others: float) -> common.Round:
+        subprocess.run([sys.executable, "-c", "sum(range(10**6))"], check=True)
+        others[0] += seconds_of_others
+        return {"seconds": 1.0}
+
+    found = common.alternate({"alone": lambda: busy(0), "disturbed": lambda: busy(1000)}, 1)
+    assert found["alone"][0]["others"] == pytest.approx(0, abs=1e-6)
+    assert found["disturbed"][0]["others"] > 1  # 1000 s in less than 250 s
 
 
 # --- unequal work -----------------------------------------------------------------------------------------------
@@ -102,93 +126,54 @@ def paths(tmp_path: Path) -> list[Path]:
     return found
 
 
-@thumbnails.each
-def smaller(image: Image.Image, size: int) -> Image.Image:
-    return image.resize((size // 2, size // 3))
+def saved(size: tuple[int, int], quality: int = 85, resample: int | None = None, **options: str) -> thumbnails.Tool:
+    def tool(paths: Sequence[Path], folder: Path, _: int) -> None:
+        for path in paths:
+            with Image.open(path) as image:
+                image.resize(size, resample).save(folder / path.name, quality=quality, **options)
+
+    return tool
 
 
-def one_less(paths: Sequence[Path], folder: Path, size: int) -> None:
-    thumbnails.thumbnail(paths[1:], folder, size)
+UNEQUAL = {
+    "pixels": saved((100, 67)),
+    "3 files for 4": lambda paths, folder, size: thumbnails.thumbnail(paths[1:], folder, size),
+    "quality 85": saved((200, 133), quality=70),
+    "4:2:0": saved((200, 133), subsampling="4:4:4"),
+}
 
 
-def other_quality(paths: Sequence[Path], folder: Path, size: int) -> None:
-    for path in paths:
-        with Image.open(path) as image:
-            image.thumbnail((size, size))
-            image.save(folder / path.name, quality=70)
+@pytest.mark.parametrize("reason", UNEQUAL)
+def test_unequal_thumbnails_get_no_figure(paths: list[Path], tmp_path: Path, reason: str) -> None:
+    coarse = saved((200, 133), resample=Image.Resampling.NEAREST)
+    tools = {"ours": thumbnails.ours, "right": thumbnails.naive, "coarse": coarse, "wrong": UNEQUAL[reason]}
+    options = common.Options(rounds=2, cache=tmp_path)
+    found = thumbnails.side_by_side(options, paths, 200, tools)
+    assert re.match(rf"unequal work: .*{reason}", found["wrong"])
+    right, coarse = ({one["psnr"] for one in found[name]} for name in ("right", "coarse"))
+    assert right.pop() > coarse.pop() + 1 and not right and not coarse
+    with pytest.raises(common.Refused, match=reason):  # ours is what all others are compared with
+        thumbnails.side_by_side(options, paths, 200, {"ours": UNEQUAL[reason]})
 
 
-def other_colours(paths: Sequence[Path], folder: Path, size: int) -> None:
-    for path in paths:
-        with Image.open(path) as image:
-            image.thumbnail((size, size))
-            image.save(folder / path.name, quality=85, subsampling="4:4:4")
+def cut(photos: Sequence[helpers.Photo], folder: Path) -> None:
+    """Keeps a photo of which not all has arrived."""
+    (path := folder / f"{photos[0].id}.jpg").write_bytes(path.read_bytes()[:-1000])
 
 
-UNEQUAL = {smaller: "pixels", one_less: "3 files for 4", other_quality: "quality 85", other_colours: "4:2:0"}
+def twice_the_same(photos: Sequence[helpers.Photo], folder: Path) -> None:
+    (folder / f"{photos[0].id}.jpg").write_bytes((folder / f"{photos[1].id}.jpg").read_bytes())
 
 
-@pytest.mark.parametrize(("tool", "reason"), UNEQUAL.items(), ids=lambda value: getattr(value, "__name__", None))
-def test_unequal_thumbnails_get_no_figure(
-    paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: thumbnails.Tool, reason: str
-) -> None:
-    found = {thumbnails.OURS: thumbnails.ours, "right": thumbnails.thumbnail, "wrong": tool}
-    monkeypatch.setattr(thumbnails, "tools", lambda worker: found)
-    options = common.Options(cache=tmp_path)
-    results = thumbnails.side_by_side(options, paths, 200, 2, None)
-    assert re.match(rf"unequal work: .*{reason}", results["wrong"]["refused"])
-    assert "rounds" not in results["wrong"]
-    assert len(results["right"]["rounds"]) == 2
-    assert results["right"]["psnr"]["all"] == results["right"]["psnr"]["landscape"] > 25
-    found[thumbnails.OURS] = tool  # ours is what all others are compared with
-    with pytest.raises(common.Refused, match=reason):
-        thumbnails.side_by_side(options, paths, 200, 2, None)
-
-
-def test_psnr_knows_a_worse_thumbnail(paths: list[Path], tmp_path: Path) -> None:
-    @thumbnails.each
-    def coarse(image: Image.Image, size: int) -> Image.Image:
-        return image.resize(thumbnails.fitted(image.size, size), Image.Resampling.NEAREST)
-
-    folders = [tmp_path / "naive", tmp_path / "coarse"]
-    for folder, tool in zip(folders, (thumbnails.naive, coarse), strict=True):
-        folder.mkdir()
-        tool(paths, folder, 200)
-    good, bad = thumbnails.qualities(paths, folders)
-    assert good["all"] > bad["all"] + 1
-
-
-def cut(photos: Sequence[helpers.Photo], folder: Path) -> common.Round:
-    """A client that keeps a photo of which only half has arrived."""
-    with common.stopwatch() as measured:
-        for photo in photos:
-            path = Path(helpers.download_photo(photo, folder).path)
-        path.write_bytes(path.read_bytes()[:-1000])
-    return measured
-
-
-def twice_the_same(photos: Sequence[helpers.Photo], folder: Path) -> common.Round:
-    with common.stopwatch() as measured:
-        for photo in photos:
-            helpers.download_photo(photo, folder)
-        (folder / f"{photos[0].id}.jpg").write_bytes((folder / f"{photos[1].id}.jpg").read_bytes())
-    return measured
-
-
-@pytest.mark.parametrize("client", [cut, twice_the_same])
-def test_unequal_downloads_get_no_figure(photos: list[helpers.Photo], tmp_path: Path, client) -> None:
-    digests = downloads.reference(photos[:4])
+@pytest.mark.parametrize("spoil", [cut, twice_the_same])
+def test_unequal_downloads_get_no_figure(photos: list[helpers.Photo], tmp_path: Path, spoil: Callable) -> None:
+    digests, same = downloads.reference(photos[:4]), common.same_files(4)
+    for photo in photos[:4]:
+        helpers.download_photo(photo, tmp_path)
+    downloads.check(photos[:4], digests, tmp_path)
+    same(tmp_path)
+    spoil(photos[:4], tmp_path)
     with pytest.raises(common.Refused, match=r"^unequal work: 3 of 4 photos are right$"):
-        downloads.timed(client, photos[:4], tmp_path / "run", tmp_path / "aside", digests)
-    assert not (tmp_path / "run").exists()
-
-
-def test_rounds_begin_with_another_tool_each_time() -> None:
-    order = []
-
-    def tool(name: str):
-        return lambda: order.append(name) or {"seconds": 1.0}
-
-    results = common.alternate({name: tool(name) for name in "abc"}, 4, {"c": 1})
-    assert "".join(order) == "abc" + "ba" + "ab" + "ab"
-    assert [len(common.column(results[name])) for name in "abc"] == [4, 4, 1]
+        downloads.check(photos[:4], digests, tmp_path)
+    with pytest.raises(common.Refused, match="other files than in the first run"):
+        same(tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import sys
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import Host
+from conftest import Host, jpeg
 from PIL import Image
 
 from benchmarks import load
@@ -23,10 +22,9 @@ FEW, MANY = 500, 3000
 def test_the_memory_of_the_parent_does_not_grow_with_the_photos(
     host: Host, tmp_path: Path, record_property: Callable
 ) -> None:
-    body = io.BytesIO()
-    Image.effect_noise((120, 120), 90).convert("RGB").save(body, "JPEG", quality=95)
-    assert (MANY - FEW) * len(body.getvalue()) > 20_000_000  # if the bodies were kept, it would show
-    host.reply = lambda: (200, "image/jpeg", body.getvalue())
+    body = jpeg(Image.effect_noise((120, 120), 90).convert("RGB"), quality=95)
+    assert (MANY - FEW) * len(body) > 20_000_000  # if the bodies were kept, it would show
+    host.reply = lambda: (200, "image/jpeg", body)
     most = {}
     for count in (FEW, MANY):
         folder = tmp_path / str(count)
