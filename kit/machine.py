@@ -79,13 +79,18 @@ def code_digest(root: Path, modules: Iterable[Path]) -> str:
     """
     digest = hashlib.sha256()
     for name, path in sorted((path.relative_to(root).as_posix(), path) for path in modules):
-        digest.update(name.encode())
-        source = path.read_bytes()
-        try:
-            digest.update("\n".join(_meaning(ast.parse(source))).encode())
-        except (SyntaxError, ValueError):
-            digest.update(source)
+        state = path.stat()
+        digest.update(name.encode() + _digest_of(path, state.st_mtime_ns, state.st_size))
     return digest.hexdigest()[:8]
+
+
+@functools.lru_cache(maxsize=256)
+def _digest_of(path: Path, changed: int, size: int) -> bytes:
+    """Of one module, computed again if its time or size has changed."""
+    source = path.read_bytes()
+    with contextlib.suppress(SyntaxError, ValueError):
+        source = "\n".join(_meaning(ast.parse(source))).encode()
+    return hashlib.sha256(source).digest()
 
 
 def _meaning(node: ast.AST) -> Iterator[str]:
