@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from checks.attempt import Attempt, is_empty
-from checks.judge import Verdict, judge
+from checks.judge import Verdict, verdict_on
 from kit.runs import Run
 
 __all__ = ["Verdict", "check"]
@@ -29,4 +29,4 @@ def check(function: Callable, baseline: Run, items: Sequence, *arguments: object
         return Verdict("NOT ATTEMPTED YET", f"write {name} in the cell above, then run this cell again.")
     attempt = Attempt(function, baseline.task, items, arguments)
     attempt.carry_out()
-    return judge(attempt, baseline)
+    return verdict_on(attempt, baseline)

@@ -42,7 +42,7 @@ class Verdict:
         return "\n".join(textwrap.fill(line, 96, break_long_words=False, break_on_hyphens=False) for line in lines)
 
 
-def judge(attempt: Attempt, baseline: Run) -> Verdict:
+def verdict_on(attempt: Attempt, baseline: Run) -> Verdict:
     if isinstance(attempt.error, NotImplementedError):
         return Verdict("NOT ATTEMPTED YET", f"write {attempt.name}, then run this cell again.")
     text, run = _did_not_return(attempt), attempt.run

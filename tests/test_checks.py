@@ -24,7 +24,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 import checks, helpers
 from helpers import download_photo, make_thumbnail
-judging, watching = sys.modules["checks.judge"], sys.modules["checks.watch"]
+from checks import judge as judging, watch as watching
 
 source = helpers.Source("practice", "practice", {api!r}, [{images!r}], helpers.Secret({key!r}), server=True)
 photos = source.photos(helpers.collect_photos(source, 48))

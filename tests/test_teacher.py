@@ -435,7 +435,7 @@ def test_the_key_is_in_nothing_that_is_handed_out_or_graded(graded: Course) -> N
 
 REPLACED = {
     "checks.check": (checks, "check", lambda *_: None),
-    "checks.judge.judge": (judge, "judge", functools.wraps(judge.judge)(lambda *_: None)),
+    "checks.judge.verdict_on": (judge, "verdict_on", functools.wraps(judge.verdict_on)(lambda *_: None)),
     "checks.judge.PATIENCE": (judge, "PATIENCE", 0),
     "checks.attempt.helpers": (attempt, "helpers", None),
     "checks.judge.Verdict": (checks.Verdict, "right", True),
