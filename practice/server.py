@@ -10,33 +10,34 @@ import asyncio
 import contextlib
 import io
 import json
+import math
 import random
 import re
 import secrets
 import socket
 import struct
-import sys
 import traceback
 import zlib
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from pathlib import Path
 from statistics import NormalDist
 from time import monotonic, time
 from typing import cast
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from PIL import Image
 from tornado import httpserver, httputil, iostream, netutil
 from tornado.http1connection import HTTP1Connection
 
-from practice import OPTIONS
 from practice.catalogue import Catalogue, Entry
 from practice.pictures import QUALITY, path_of, regular_size
 
+Request = httputil.HTTPServerRequest
+Handler = Callable[[Request], Awaitable["Answer"]]
+
 PER_PAGE = 30  # most photos that one API request returns
-SPREAD, _ = OPTIONS["spread"]  # 95 % of the answers come within 0.6 to 1.6 times the median
 CHUNK = 65536  # bytes written at once when the bandwidth is limited
 RATE_LIMITED = "Rate Limit Exceeded"  # plain text, not JSON, as Unsplash answers it
 
@@ -64,8 +65,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def as_json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(status, json.dumps(data).encode(), {"Content-Type": "application/json", **(headers or {})})
+def as_json(data: object, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(data).encode(), {"Content-Type": "application/json"})
 
 
 def error(status: int, text: str) -> Answer:
@@ -79,17 +80,11 @@ class BadParameter(ValueError):
 class Server:
     """State of one practice server: catalogue, quota, deck of random photos, fault rules and counts.
 
-    Args:
-        folder: where the drawn pictures are.
-        latency: median wait in seconds before an answer begins. Each address has its own wait, always the same.
-        spread: how much the waits differ, as the sigma of a log-normal distribution; 0 for the same wait everywhere.
-        bandwidth: bytes per second and connection, 0 for no limit.
-        quota, hour: API requests allowed per `hour` seconds.
-        repeats: share of photos (0..1) that /photos/random deals although it has dealt them before.
+    The drawn pictures are in `folder`; what the other options mean is in `practice.OPTIONS`.
     """
 
-    def __init__(self, catalogue: Catalogue, folder: Path, *, latency: float, bandwidth: float,
-                 quota: int, hour: float, repeats: float, spread: float = SPREAD):  # fmt: skip
+    def __init__(self, catalogue: Catalogue, folder: Path, *, latency: float, spread: float, bandwidth: float,
+                 quota: int, hour: float, repeats: float):  # fmt: skip
         self.catalogue, self.folder = catalogue, folder
         self.latency, self.spread, self.bandwidth = latency, spread, bandwidth
         self.quota, self.hour, self.repeats = quota, hour, repeats
@@ -107,40 +102,34 @@ class Server:
 
     def listen(self, port: int = 0) -> None:
         """Open both ports on 127.0.0.1; `port` 0 lets the system pick the API's."""
-        self.servers = []
-        for handler in (self._api, self._image):
-            server = httpserver.HTTPServer(
-                lambda request, handler=handler: asyncio.ensure_future(self._serve(request, handler)),
-                max_header_size=16384, max_body_size=65536, idle_connection_timeout=60, body_timeout=10,
-            )  # fmt: skip
-            sockets = netutil.bind_sockets(port, "127.0.0.1", family=socket.AF_INET, backlog=1024)
-            server.add_sockets(sockets)
-            self.servers.append(server)
-            address = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-            if handler == self._api:
-                self.api, port = address, 0
-            else:
-                self.images = address
+        self.api, self.images = self._open(self._api, port), self._open(self._image, 0)
 
-    async def _serve(self, request: httputil.HTTPServerRequest, handler) -> None:
+    def _open(self, handler: Handler, port: int) -> str:
+        server = httpserver.HTTPServer(
+            lambda request: asyncio.ensure_future(self._serve(request, handler)),
+            max_header_size=16384, max_body_size=65536, idle_connection_timeout=60, body_timeout=10,
+        )  # fmt: skip
+        sockets = netutil.bind_sockets(port, "127.0.0.1", family=socket.AF_INET, backlog=1024)
+        server.add_sockets(sockets)
+        return f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+
+    async def _serve(self, request: Request, handler: Handler) -> None:
         is_image = handler == self._image
         self.in_flight += is_image
         self.stats["peak"] = max(self.stats["peak"], self.in_flight)
         try:
-            host = urlsplit(self.api if handler == self._api else self.images).netloc
+            host = urlsplit(self.images if is_image else self.api).netloc
             if request.host not in (host, host.replace("127.0.0.1", "localhost")):
                 answer = error(400, "Unknown host")
             elif request.method not in ("GET", "HEAD") and not request.path.startswith("/practice/"):
                 answer = error(405, "Only GET is served here")
             else:
                 answer = await handler(request)
-            if answer is not None:
-                fault = self._fault(request)
-                await self._send(request, answer, fault)
+            await self._send(request, answer, self._fault(request))
         except iostream.StreamClosedError:
             pass  # the client has gone
         except Exception:  # noqa: BLE001 - whatever breaks, the server goes on
-            traceback.print_exc(file=sys.stderr)
+            traceback.print_exc()
             with contextlib.suppress(Exception):  # the answer may have begun already
                 await self._send(request, error(500, "Something went wrong in the practice server"), None)
         finally:
@@ -148,12 +137,10 @@ class Server:
 
     def wait_for(self, uri: str) -> float:
         """Seconds of latency for this address: log-normal around the median, the same at each request."""
-        if not self.latency or not self.spread:
-            return self.latency
         share = (zlib.crc32(uri.split("?")[0].encode()) + 0.5) / 2**32
-        return self.latency * 2.718281828 ** NormalDist(0, self.spread).inv_cdf(share)
+        return self.latency * math.exp(self.spread * NormalDist().inv_cdf(share))
 
-    async def _send(self, request: httputil.HTTPServerRequest, right: Answer, fault: dict | None) -> None:
+    async def _send(self, request: Request, right: Answer, fault: dict | None) -> None:
         await asyncio.sleep(self.wait_for(request.uri))
         answer = await self._spoil(request, right, fault) if fault else right
         connection = request.connection
@@ -176,11 +163,9 @@ class Server:
 
     # --- api.unsplash.com ---------------------------------------------------------------------------------
 
-    async def _api(self, request: httputil.HTTPServerRequest) -> Answer:
-        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
-        authorization = request.headers.get("Authorization", "")
-        if not authorization:
-            authorization = f"Client-ID {query.get('client_id', '')}"
+    async def _api(self, request: Request) -> Answer:
+        query = dict(parse_qsl(request.query))
+        authorization = request.headers.get("Authorization") or f"Client-ID {query.get('client_id', '')}"
         scheme, _, offered = authorization.partition(" ")
         if scheme != "Client-ID" or not secrets.compare_digest(offered.encode(), self.key.encode()):
             self.stats["refused"] += 1
@@ -206,11 +191,11 @@ class Server:
         if path == "/photos/random":
             return self._random(query)
         if path == "/photos":
-            return self._page(path, query, self.catalogue.entries)
-        if path == "/search/photos":
-            if not query.get("query"):
-                raise BadParameter("query is missing")
-            return self._page(path, query, self._matches(query), search=True)
+            page, size = _number(query, "page", 1), min(_number(query, "per_page", 10), PER_PAGE)
+            entries = self.catalogue.entries[(page - 1) * size : page * size]
+            answer = as_json([self._record(entry, full=False) for entry in entries])
+            answer.headers |= {"X-Total": str(len(self.catalogue)), "X-Per-Page": str(size)}
+            return answer
         found = re.fullmatch(r"/photos/([A-Za-z0-9_-]{1,64})(/download)?", path)
         entry = self.catalogue.find(found[1]) if found else None
         if not found or not entry:
@@ -221,23 +206,10 @@ class Server:
     def _record(self, entry: Entry, full: bool = True) -> dict:
         return self.catalogue.record(entry, self.api, self.images, full)
 
-    def _matches(self, query: dict[str, str]) -> list[Entry]:
-        orientation = query.get("orientation")
-        if orientation not in (None, "landscape", "portrait", "squarish"):
-            raise BadParameter("orientation does not have a valid value")
-        return self.catalogue.select(query.get("query"), orientation)
-
     def _random(self, query: dict[str, str]) -> Answer:
-        count = min(_number(query, "count", 1), PER_PAGE)
-        if "query" in query or "orientation" in query:
-            matches = self._matches(query)
-            entries = random.sample(matches, min(count, len(matches)))
-        else:
-            entries = []
-            for _ in range(min(count, len(self.catalogue))):
-                entries.append(self._deal(entries))
-        if not entries:
-            return error(404, "No photos found.")
+        entries: list[Entry] = []
+        for _ in range(min(_number(query, "count", 1), PER_PAGE, len(self.catalogue))):
+            entries.append(self._deal(entries))
         records = [self._record(entry) for entry in entries]
         return as_json(records if "count" in query else records[0])  # an array exactly when `count` is given
 
@@ -251,39 +223,22 @@ class Server:
         self.dealt.append(self.deck.pop())
         return self.dealt[-1]
 
-    def _page(self, path: str, query: dict[str, str], entries, search: bool = False) -> Answer:
-        page, size = _number(query, "page", 1), min(_number(query, "per_page", 10), PER_PAGE)
-        last = max(1, -(-len(entries) // size))
-        records = [self._record(e, full=False) for e in entries[(page - 1) * size : page * size]]
-        targets = {"first": 1, "prev": page - 1, "next": page + 1, "last": last}
-        if page <= 1:
-            targets = {rel: number for rel, number in targets.items() if rel in ("next", "last")}
-        if page >= last:
-            targets = {rel: number for rel, number in targets.items() if rel in ("first", "prev")}
-        keep = {name: value for name, value in query.items() if name not in ("page", "client_id")}
-        link = ", ".join(
-            f'<{self.api}{path}?{urlencode({**keep, "page": number})}>; rel="{rel}"' for rel, number in targets.items()
-        )
-        headers = {"X-Total": str(len(entries)), "X-Per-Page": str(size)} | ({"Link": link} if link else {})
-        data = {"total": len(entries), "total_pages": last, "results": records} if search else records
-        return as_json(data, headers=headers)
-
     # --- images.unsplash.com ------------------------------------------------------------------------------
 
-    async def _image(self, request: httputil.HTTPServerRequest) -> Answer:
+    async def _image(self, request: Request) -> Answer:
         if "Authorization" in request.headers or "client_id" in request.uri:
             self.stats["leaks"] += 1
             return error(400, "The access key was sent to the image host: it belongs to the API's host alone")
         entry = self.catalogue.find_image(request.path.removeprefix("/"))
         if not entry:
             return Answer(404, b"Not found")
-        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
+        query = dict(parse_qsl(request.query))
         try:
             width = min(_number(query, "w", entry.width), entry.width)  # fit=max never enlarges
             quality = min(_number(query, "q", 75), 100)
         except BadParameter as problem:
             return Answer(400, str(problem).encode())
-        if query.get("fm", "jpg") not in ("jpg", "pjpg") or query.get("fit", "max") not in ("max", "clip"):
+        if (query.get("fm", "jpg"), query.get("fit", "max")) != ("jpg", "max"):
             return Answer(400, b"The practice server knows fm=jpg and fit=max")
         picture = path_of(self.folder, entry.index % self.catalogue.pictures)
         if (width, quality) == (regular_size(entry)[0], QUALITY):
@@ -292,14 +247,11 @@ class Server:
             size = (width, max(1, round(width * entry.height / entry.width)))
             body = await asyncio.to_thread(_rendition, picture, size, quality)
         self.stats["images"] += 1
-        return Answer(200, body, {
-            "Content-Type": "image/jpeg", "Last-Modified": formatdate(1.7e9, usegmt=True), "X-Cache": "HIT",
-            "Cache-Control": "public, max-age=315360000", "Accept-Ranges": "bytes",
-        })  # fmt: skip
+        return Answer(200, body, {"Content-Type": "image/jpeg"})
 
     # --- faults and counts, for tests and curious students ------------------------------------------------
 
-    def _control(self, request: httputil.HTTPServerRequest) -> Answer:
+    def _control(self, request: Request) -> Answer:
         if request.path == "/practice/stats":
             return as_json({name: self.stats[name] for name in ("requests", "images", "peak", "refused", "leaks")}
                            | {"remaining": self.quota - self.used})  # fmt: skip
@@ -307,12 +259,12 @@ class Server:
             try:
                 rules = json.loads(request.body)
                 for rule in rules:
-                    rule["path"] = re.compile(rule["path"])
+                    rule["path"], rule["share"] = re.compile(rule["path"]), float(rule.get("share", 1))
+                    rule["times"] = float(rule.get("times", math.inf))
                     if rule["fault"] not in FAULTS:
                         raise ValueError(rule["fault"])
                     if rule["fault"] in ("delay", "drip", "drip-head"):
                         rule["value"] = float(rule["value"])
-                    rule["times"], rule["share"] = int(rule.get("times", sys.maxsize)), float(rule.get("share", 1))
             except (ValueError, TypeError, KeyError, re.error) as problem:
                 return error(400, f"Not a list of fault rules: {problem!r}")
             self.rules = rules
@@ -320,43 +272,40 @@ class Server:
             return as_json({"rules": len(rules)})
         return error(404, "Not found")
 
-    def _fault(self, request: httputil.HTTPServerRequest) -> dict | None:
-        if request.path.startswith("/practice/"):
-            return None
+    def _fault(self, request: Request) -> dict | None:
         for number, rule in enumerate(self.rules):
-            if rule["path"].search(request.uri):
+            if rule["path"].search(request.uri) and not request.path.startswith("/practice/"):
                 self.hits[number, request.uri] += 1
                 attempt = self.hits[number, request.uri]
                 # Decided by the address and the attempt, so that a run can be repeated.
                 luck = zlib.crc32(f"{number} {attempt} {request.uri}".encode()) / 2**32
                 if attempt <= rule["times"] and luck < rule["share"]:
-                    self.stats["faults"] += 1
                     return rule
         return None
 
-    async def _spoil(self, request: httputil.HTTPServerRequest, answer: Answer, rule: dict) -> Answer | None:
+    async def _spoil(self, request: Request, answer: Answer, rule: dict) -> Answer | None:
         """Apply one fault: returns the answer to send instead, or None if it was dealt with here."""
         fault, value, body = rule["fault"], rule.get("value", 1), answer.body
-        half = body[: len(body) // 2]
+        middle = len(body) // 2
+        half, piece, rest = body[:middle], body[middle : middle + 64], body[middle + 64 :]
         if fault == "delay":
             await asyncio.sleep(value)
             return answer
-        if fault == "redirect":
-            return Answer(302, b"", {"Location": str(value)})
         replaced = {
-            "500": Answer(500, b'{"errors":["Internal error"]}', {"Content-Type": "application/json"}),
+            "500": error(500, "Internal error"),
             "502": Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", {"Content-Type": "text/html"}),
             "503": Answer(503, b"", {"Retry-After": str(value)}),
             "429": Answer(429, b"", {"Retry-After": str(value)} if "value" in rule else {}),
             "401": error(401, "OAuth error: The access token is invalid"),
             "quota": Answer(403, RATE_LIMITED.encode(), answer.headers | {"Content-Type": "text/plain"}),
             "quota-json": error(403, RATE_LIMITED),
+            "redirect": Answer(302, b"", {"Location": str(value)}),
             "empty": Answer(200, b"", answer.headers),
             "html": Answer(200, b"<html><body>Please log in to the Wi-Fi</body></html>", {"Content-Type": "text/html"}),
-            "json": Answer(200, b'{"status": "ok"}', {"Content-Type": "application/json"}),
+            "json": as_json({"status": "ok"}),
             "truncated": Answer(200, half, answer.headers),
-            "corrupt": Answer(200, half + bytes(64) + body[len(half) + 64 :], answer.headers),
-            "scrambled": Answer(200, half + body[len(half) :][63::-1] + body[len(half) + 64 :], answer.headers),
+            "corrupt": Answer(200, half + bytes(64) + rest, answer.headers),
+            "scrambled": Answer(200, half + piece[::-1] + rest, answer.headers),
         }
         if fault in replaced:
             return replaced[fault]
@@ -364,27 +313,20 @@ class Server:
             image = io.BytesIO()
             Image.new("RGB", (64, 64), "teal").save(image, fault)
             return Answer(200, image.getvalue(), answer.headers)
-        # The rest breaks HTTP itself, so it is written on the bare connection.
+        # The rest breaks HTTP itself, so it is written on the bare connection: at once, then byte by byte.
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        sent = {"cut": head + half, "stall": head + half, "long": head + body + b"more", "drip": head}.get(fault, b"")
+        drops = {"drip": body, "drip-head": head + body}.get(fault, b"")
         stream = cast(HTTP1Connection, request.connection).detach()
         try:
             if fault == "reset":
                 stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                return None
-            if fault == "silence":
+            await stream.write(sent)
+            for position in range(len(drops)):
+                await stream.write(drops[position : position + 1])
+                await asyncio.sleep(value)
+            if fault in ("silence", "stall"):
                 await stream.read_until_close()  # until the client gives up
-                return None
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            if fault == "drip-head":
-                head, body = b"", head + body
-            await stream.write(head)
-            if fault in ("drip", "drip-head"):
-                for position in range(len(body)):
-                    await stream.write(body[position : position + 1])
-                    await asyncio.sleep(value)
-                return None
-            await stream.write(body + b"more" if fault == "long" else half)
-            if fault == "stall":
-                await stream.read_until_close()
         finally:
             stream.close()
         return None

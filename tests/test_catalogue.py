@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections import Counter
 from datetime import datetime
-from fractions import Fraction
 from random import Random
 from urllib.parse import parse_qsl, urlsplit
 
@@ -99,6 +97,7 @@ def test_plain_fields(catalogue: Catalogue, records: list[dict]) -> None:
         assert all(slug.endswith(entry.id) for slug in record["alternative_slugs"].values())
         assert 0 <= record["downloads"] <= record["views"] and record["likes"] >= 0
         assert record["blur_hash"] is None or len(record["blur_hash"]) == 28
+        assert record["alt_description"] in (None, describe(entry.seed).description)  # what is drawn
         for text in (record["description"], record["alt_description"]):
             assert text is None or (text.strip() and "{" not in text)
         assert record["asset_type"] == "photo" and record["liked_by_user"] is False
@@ -120,10 +119,7 @@ def test_dates(records: list[dict]) -> None:
         assert dates["created_at"] < dates["updated_at"]
         assert dates["created_at"] <= dates.get("promoted_at", dates["created_at"]) <= dates["updated_at"]
         assert dates["created_at"].year >= 2016 and dates["updated_at"].isoformat() < "2026-11"
-    styles = Counter(record["created_at"][-1] == "Z" for record in records)
-    assert styles[True] > styles[False] > 100
-    assert share(records, "promoted_at") > 20
-    assert np.mean([record["created_at"] > "2022" for record in records]) > 0.6
+    assert 10 < np.mean([100 * (record["created_at"][-1] == "Z") for record in records]) < 90  # the others: an offset
 
 
 FITTED = "crop=entropy cs=tinysrgb fit=max fm=jpg ixid ixlib q=80"
@@ -183,17 +179,6 @@ def test_exif(records: list[dict]) -> None:
     assert share(stripped, "exif.exposure_time") > 80
 
 
-def test_night_scenes_gather_more_light(catalogue: Catalogue, records: list[dict]) -> None:
-    """The exposure of a night scene takes in far more light than that of a day."""
-    light: dict[bool, list[float]] = {True: [], False: []}
-    for entry, record in zip(catalogue.entries, records, strict=True):
-        time, iso = record["exif"]["exposure_time"], record["exif"]["iso"]
-        if time and iso:
-            light[describe(entry.seed, entry.orientation).night].append(float(Fraction(time)) * iso)
-    assert min(map(len, light.values())) > 100
-    assert np.median(light[True]) > 30 * np.median(light[False])
-
-
 # --- the same again -------------------------------------------------------------------------------
 
 
@@ -240,7 +225,7 @@ def test_later_photos_reuse_the_drawn_pictures() -> None:
     reused = Catalogue(25, colours={3: "#123456"}, pictures=10)
 
     def picture(entry: Entry) -> tuple:
-        return entry.seed, entry.width, entry.height, entry.orientation
+        return entry.seed, entry.width, entry.height
 
     assert reused.entries[:10] == Catalogue(10).entries
     assert len({picture(entry) for entry in reused.entries}) == 10
@@ -252,9 +237,6 @@ def test_later_photos_reuse_the_drawn_pictures() -> None:
     assert first["exif"]["make"] == again["exif"]["make"]
 
 
-# --- finding and selecting ------------------------------------------------------------------------
-
-
 def test_find(catalogue: Catalogue) -> None:
     entry = catalogue.entries[17]
     assert catalogue.find(entry.id) is entry
@@ -262,27 +244,6 @@ def test_find(catalogue: Catalogue) -> None:
     assert catalogue.find("no-such-one") is None
     assert catalogue.find(entry.id.swapcase()) is None
     assert catalogue.find_image("photo-1") is None
-
-
-def test_select_by_orientation(catalogue: Catalogue) -> None:
-    assert catalogue.select() == list(catalogue.entries)
-    parts = [catalogue.select(orientation=name) for name in ("landscape", "portrait", "squarish")]
-    assert sum(map(len, parts)) == len(catalogue)
-    assert all(entry.width > entry.height for entry in parts[0])
-    assert all(entry.width < entry.height for entry in parts[1])
-    assert all(abs(entry.width / entry.height - 1) < 0.05 for entry in parts[2])
-
-
-def test_select_by_words(catalogue: Catalogue, records: list[dict]) -> None:
-    text = next(record["alt_description"] for record in records if record["alt_description"])
-    found = catalogue.select(text.upper())
-    assert found and len(found) < len(catalogue)
-    for word in text.split():
-        assert set(found) <= set(catalogue.select(word))
-    both = catalogue.select(text, "landscape") + catalogue.select(text, "portrait")
-    assert set(both) <= set(found)
-    assert {entry.orientation for entry in catalogue.select(text, "portrait")} <= {"portrait"}
-    assert catalogue.select(text + " xyzzy") == []
 
 
 # --- believable figures: 162 real records, with generous bands ------------------------------------
@@ -300,24 +261,10 @@ def test_percentiles(records: list[dict], key: str, percentiles: tuple[float, ..
     assert measured == pytest.approx(percentiles, rel=tolerance)
 
 
-def test_long_tails_that_go_together(records: list[dict]) -> None:
-    counted = [record for record in records if record["views"]]
-    assert 2 <= 100 - 100 * len(counted) / len(records) <= 8  # premium
-    assert max(record["views"] for record in counted) > 5e6
-    assert max(record["downloads"] for record in counted) > 5e4
-    assert max(record["likes"] for record in counted) > 1000
-    logs = np.log([[record[key] for record in counted] for key in ("likes", "views", "downloads")])
-    correlations = np.corrcoef(logs)[np.triu_indices(3, 1)]
-    assert correlations.min() > 0.4 and correlations.max() < 0.95
-
-
 @pytest.mark.parametrize("path, value, percent, points", [
-    ("description", None, 69, 5), ("alt_description", None, 0.7, 0.7), ("location.name", None, 57, 5),
-    ("location.country", None, 64, 5), ("location.position.latitude", None, 10, 3),
-    ("location.position.latitude", 0.0, 50, 5), ("exif.make", None, 28, 4), ("exif.iso", None, 30, 4),
-    ("user.last_name", None, 10, 4), ("user.bio", None, 21, 5), ("exif.make", "Canon", 22, 4),
-    ("exif.make", "SONY", 17, 4), ("exif.make", "FUJIFILM", 12, 3), ("exif.make", "NIKON CORPORATION", 9, 3),
-    ("exif.make", "DJI", 3, 2),
+    ("description", None, 69, 5), ("alt_description", None, 0.7, 0.7), ("location.country", None, 64, 5),
+    ("location.position.latitude", 0.0, 50, 5), ("exif.make", None, 28, 4), ("exif.make", "Canon", 22, 4),
+    ("views", 0, 5, 3),  # premium
 ])  # fmt: skip
 def test_share_of_nulls_and_of_frequent_values(
     records: list[dict], path: str, value: object, percent: float, points: float
@@ -326,24 +273,7 @@ def test_share_of_nulls_and_of_frequent_values(
 
 
 def test_orientations(catalogue: Catalogue) -> None:
-    counts = Counter(entry.orientation for entry in catalogue.entries)
-    assert counts["portrait"] == pytest.approx(0.66 * 1500, abs=45)
-    assert counts["landscape"] == pytest.approx(0.33 * 1500, abs=45)
-    assert counts["squarish"] == pytest.approx(0.01 * 1500, abs=10)
-
-
-def test_positions(records: list[dict]) -> None:
-    for record in records:
-        latitude, longitude = (record["location"]["position"][key] for key in ("latitude", "longitude"))
-        assert (latitude is None) == (longitude is None)
-        assert latitude is None or (-90 <= latitude <= 90 and -180 <= longitude <= 180)
-
-
-def test_photographers(records: list[dict]) -> None:
-    """143 different ones in 162 real photos: many, and a few frequent ones."""
-    names = Counter(record["user"]["id"] for record in records)
-    assert 1000 <= len(names) <= 1300
-    assert 8 <= names.most_common(1)[0][1] <= 100
-    samples = [len({record["user"]["id"] for record in records[start:start + 162]})
-               for start in (0, 500, 1000)]  # fmt: skip
-    assert np.mean(samples) == pytest.approx(143, abs=10)
+    ratios = [entry.width / entry.height for entry in catalogue.entries]
+    assert 100 * np.mean([ratio < 1 for ratio in ratios]) == pytest.approx(66, abs=3)  # portrait
+    assert 0 < 100 * np.mean([ratio == 1 for ratio in ratios]) < 2
+    assert not [ratio for ratio in ratios if ratio != 1 and 0.96 < ratio < 1.04]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
+import math
 import os
 import re
 import shutil
@@ -13,12 +13,10 @@ import socket
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
 import psutil
 import pytest
 import requests
@@ -27,11 +25,12 @@ from PIL import Image
 
 import practice
 from practice.catalogue import Catalogue
-from practice.server import FAULTS, SPREAD, Server
+from practice.scenes import dominant_colour
+from practice.server import FAULTS, Server
 
-ALWAYS = 1e12  # seconds: an hour of the quota that does not end
-UNAUTHORISED = {"errors": ["OAuth error: The access token is invalid"]}
 CATALOGUE = Catalogue(PHOTOS)
+KNOWN, NO_PHOTO = CATALOGUE.entries[0].id, "/photos/AAAAAAAAAAA"
+JSON, HTML, TXT, JPEG = "application/json", "text/html", "text/plain", "image/jpeg"
 
 Start = Callable[..., practice.PracticeServer]
 
@@ -53,36 +52,22 @@ def connect(address: str) -> socket.socket:
     return socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
 
 
-def request_for(server: practice.PracticeServer, base: str, target: str) -> bytes:
-    """The bytes of a GET request for exactly this target, which a library would tidy up; with the key for the API."""
+def request_for(server: practice.PracticeServer, base: str, target: str, method: str = "GET") -> bytes:
+    """The bytes of a request for exactly this target, which a library would tidy up; with the key for the API."""
     key = f"Authorization: Client-ID {server.key}\r\n" if base == server.api else ""
-    return f"GET {target} HTTP/1.1\r\nHost: {urlsplit(base).netloc}\r\n{key}Connection: close\r\n\r\n".encode()
+    return f"{method} {target} HTTP/1.1\r\nHost: {urlsplit(base).netloc}\r\n{key}Connection: close\r\n\r\n".encode()
 
 
-def counts(server: practice.PracticeServer) -> dict[str, int]:
-    """The statistics without the remaining quota, which may be renewed at any moment."""
-    return {name: count for name, count in server.stats().items() if name != "remaining"}
-
-
-def read_all(connection: socket.socket) -> bytes:
-    """Everything until the other side ends the connection."""
-    return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def send(server: practice.PracticeServer, base: str, target: str) -> tuple[bytes, bytes]:
-    """Head and body of the answer to `request_for`, as they came over the wire."""
-    with connect(base) as connection:
-        connection.sendall(request_for(server, base, target))
-        head, _, body = read_all(connection).partition(b"\r\n\r\n")
+def read_all(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Head and body of the answer, as they came over the wire until the other side ended the connection."""
+    head, _, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
     return head, body
 
 
-def refuses(address: str) -> bool:
-    try:
-        connect(address).close()
-    except ConnectionRefusedError:
-        return True
-    return False
+def send(server: practice.PracticeServer, base: str, target: str, method: str = "GET") -> tuple[bytes, bytes]:
+    with connect(base) as connection:
+        connection.sendall(request_for(server, base, target, method))
+        return read_all(connection)
 
 
 def opened(body: bytes) -> Image.Image:
@@ -98,13 +83,9 @@ def times_of(folder: Path) -> dict[str, int]:
 
 
 def listed(server: practice.PracticeServer) -> list[dict]:
-    """The short form of all photos, found by following the links from page to page."""
-    answer = ask(server, "/photos?per_page=7")
-    records = answer.json()
-    while "next" in answer.links:
-        answer = ask(server, answer.links["next"]["url"].removeprefix(server.api))
-        records += answer.json()
-    return records
+    """The short form of all photos, read page by page."""
+    pages = [ask(server, f"/photos?per_page=30&page={page}").json() for page in (1, 2, 3)]  # for 90 photos at most
+    return [record for page in pages for record in page]
 
 
 @pytest.fixture
@@ -120,53 +101,27 @@ def image(server: practice.PracticeServer, record: dict) -> tuple[str, bytes]:
     return address.removeprefix(server.images), fetch(address).content
 
 
-# --- /photos/random -------------------------------------------------------------------------------------------
+# --- records: /photos/random, /photos, /photos/:id -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target, count", [
     ("random", None), ("random/", None), ("random?count=1", 1), ("random/?count=30", 30), ("random?count=31", 30),
-    ("random?count=999999999", 30), ("random?orientation=portrait", None), ("random?orientation=portrait&count=1", 1),
+    ("random?count=999999999", 30),
 ])  # fmt: skip
 def test_random_gives_an_array_exactly_when_count_is_given(server, target: str, count: int | None) -> None:
     answer = ask(server, f"/photos/{target}")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, JSON)
     assert (len(answer.json()) if isinstance(answer.json(), list) else None) == count
 
 
-@pytest.mark.parametrize("orientation", ["landscape", "portrait", "squarish", None])
-@pytest.mark.parametrize("words", ["first words", None])
-def test_random_deals_only_what_the_filters_ask_for(server, words: str | None, orientation: str | None) -> None:
-    if words:  # of a photo of this orientation
-        entry = next(entry for entry in CATALOGUE.entries if orientation in (None, entry.orientation))
-        words = " ".join(CATALOGUE.record(entry, "", "")["alt_description"].split()[:2])
-    matches = {entry.id for entry in CATALOGUE.select(words, orientation)}
-    answer = ask(server, "/photos/random", params={"query": words, "orientation": orientation, "count": 30})
-    ids = {record["id"] for record in answer.json()}
-    assert ids <= matches and len(ids) == min(30, len(matches))
-    assert not words or len(matches) < PHOTOS
-
-
-def test_random_without_a_match_is_404(server) -> None:
-    for parameters in ("query=xyzzy", "query=xyzzy&count=5"):
-        answer = ask(server, f"/photos/random?{parameters}")
-        assert (answer.status_code, answer.json()) == (404, {"errors": ["No photos found."]})
-
-
-def test_the_deck_deals_every_photo_once_before_it_starts_again(start: Start) -> None:
-    with start() as server:
-        for _ in range(2):
-            singles = [ask(server, "/photos/random").json() for _ in range(10)]
-            pages = [ask(server, f"/photos/random?count={count}").json() for count in (30, 20)]
-            ids = [record["id"] for record in sum(pages, singles)]
-            assert len(ids) == len(set(ids)) == PHOTOS
-
-
-def test_one_answer_never_holds_a_photo_twice(start: Start) -> None:
+def test_a_deck_deals_every_photo_once_and_one_answer_never_holds_a_photo_twice(start: Start) -> None:
     """Not even where one deck ends and the next begins."""
-    with start(photos=31) as server:
-        for _ in range(10):
-            ids = [record["id"] for record in ask(server, "/photos/random?count=30").json()]
-            assert len(ids) == len(set(ids)) == 30
+    with start(photos=7) as server:
+        answers = [[record["id"] for record in ask(server, "/photos/random?count=5").json()] for _ in range(28)]
+        answers.append([ask(server, "/photos/random").json()["id"] for _ in range(7)])
+    assert all(len(answer) == len(set(answer)) for answer in answers)
+    ids = [name for answer in answers for name in answer]
+    assert [len(set(ids[deck : deck + 7])) for deck in range(0, len(ids), 7)] == [7] * 21
 
 
 def test_repeats_deals_some_photos_again(start: Start) -> None:
@@ -174,9 +129,6 @@ def test_repeats_deals_some_photos_again(start: Start) -> None:
         ids = [record["id"] for _ in range(2) for record in ask(server, "/photos/random?count=30").json()]
     assert len(ids) == PHOTOS
     assert PHOTOS * 0.2 < len(set(ids)) < PHOTOS * 0.9  # half of them are expected
-
-
-# --- records, /photos, /photos/:id, /search/photos -------------------------------------------------------------
 
 
 def expected(server: practice.PracticeServer, records: list[dict], full: bool = True) -> list[dict]:
@@ -187,78 +139,23 @@ def expected(server: practice.PracticeServer, records: list[dict], full: bool = 
     return [catalogue.record(entry, server.api, server.images, full) for entry in entries]
 
 
-def test_records_are_those_of_the_catalogue_with_the_colours_of_their_pictures(server) -> None:
+def test_records_are_those_of_the_catalogue(server) -> None:
     records = ask(server, "/photos/random?count=30").json()
     assert records == expected(server, records)
-    assert all(re.fullmatch(r"#[0-9a-f]{6}", record["color"]) for record in records)
+    path = f"/photos/{records[0]['id']}"
+    assert ask(server, path).json() == ask(server, path + "/").json() == records[0]
+    assert ask(server, path + "/download").json() == {"url": records[0]["urls"]["raw"]}
 
 
-@pytest.mark.parametrize("parameters, size", [("", 10), ("?per_page=1", 1), ("?per_page=30", 30), ("?per_page=31", 30)])
-def test_a_page_holds_10_photos_or_what_is_asked_for_up_to_30(server, parameters: str, size: int) -> None:
-    answer = ask(server, f"/photos{parameters}")
-    assert len(answer.json()) == size
-    assert (answer.headers["X-Total"], answer.headers["X-Per-Page"]) == (str(PHOTOS), str(size))
-    assert answer.json() == expected(server, answer.json(), full=False)
-
-
-@pytest.mark.parametrize("page, expected", [
-    (1, {"next": 2, "last": 9}),
-    (2, {"first": 1, "prev": 1, "next": 3, "last": 9}),
-    (8, {"first": 1, "prev": 7, "next": 9, "last": 9}),
-    (9, {"first": 1, "prev": 8}),
-])  # fmt: skip
-def test_the_link_header_leads_to_the_pages_around(server, page: int, expected: dict[str, int]) -> None:
-    links = fetch(f"{server.api}/photos?per_page=7&page={page}&client_id={server.key}").links
-    assert {relation: link["url"] for relation, link in links.items()} == {
-        relation: f"{server.api}/photos?per_page=7&page={number}" for relation, number in expected.items()
-    }
-
-
-def test_following_next_visits_each_photo_exactly_once(server) -> None:
-    assert [record["id"] for record in listed(server)] == [entry.id for entry in CATALOGUE.entries]
-
-
-def test_where_no_page_follows_no_link_leads_there(server) -> None:
-    answer = ask(server, "/photos?page=999999999")
-    assert (answer.status_code, answer.json()) == (200, [])
-    assert "next" not in answer.links
-    assert "Link" not in ask(server, "/search/photos?query=xyzzy").headers
-
-
-def test_one_photo_by_its_id_has_the_full_form(server, record: dict) -> None:
-    for target in (f"/photos/{record['id']}", f"/photos/{record['id']}/"):
-        assert ask(server, target).json() == expected(server, [record])[0]
-
-
-def test_an_unknown_photo_is_404(server, record: dict) -> None:
-    known = record["id"]
-    unknown = ["A" * 11, known.swapcase(), known + "A", "A" * 11 + "/download", known + "/downloads", "random/download"]
-    for name in unknown:
-        answer = ask(server, f"/photos/{name}")
-        assert (answer.status_code, answer.json()) == (404, {"errors": ["Couldn't find Photo"]})
-
-
-def test_download_tells_the_address_and_counts_as_a_request(server, record: dict) -> None:
-    before = counts(server)
-    answer = fetch(record["links"]["download_location"], headers={"Authorization": f"Client-ID {server.key}"})
-    assert list(answer.json()) == ["url"]
-    assert answer.json()["url"].startswith(f"{server.images}{urlsplit(record['urls']['raw']).path}?")
-    assert counts(server) == before | {"requests": before["requests"] + 1}
-
-
-def test_search_counts_and_pages_its_matches(server) -> None:
-    word = CATALOGUE.record(CATALOGUE.entries[0], "", "")["alt_description"].split()[0]
-    matches = [entry.id for entry in CATALOGUE.select(word)]
-    found: list[dict] = []
-    for page in range(1, len(matches) + 1):
-        answer = ask(server, "/search/photos", params={"query": word, "per_page": 1, "page": page})
-        data = answer.json()
-        assert (data["total"], data["total_pages"]) == (len(matches), len(matches))
-        assert answer.headers["X-Total"] == str(len(matches))
-        found += data["results"]
-    assert [record["id"] for record in found] == matches
-    assert found == expected(server, found, full=False)
-    assert ask(server, "/search/photos?query=xyzzy").json()["results"] == []
+@pytest.mark.parametrize("parameters, size", [("", 10), ("&per_page=7", 7), ("&per_page=30", 30), ("&per_page=31", 30)])
+def test_pages_of_10_photos_or_what_is_asked_for_hold_each_photo_once(server, parameters: str, size: int) -> None:
+    pages = [ask(server, f"/photos?page={page}{parameters}") for page in range(1, PHOTOS // size + 3)]
+    assert {(page.headers["X-Total"], page.headers["X-Per-Page"]) for page in pages} == {(str(PHOTOS), str(size))}
+    assert len(pages[0].json()) == size and pages[-1].json() == []
+    records = [record for page in pages for record in page.json()]
+    assert [record["id"] for record in records] == [entry.id for entry in CATALOGUE.entries]
+    assert records == expected(server, records, full=False)
+    assert ask(server, "/photos?page=999999999").json() == []
 
 
 # --- the access key and the quota -----------------------------------------------------------------------------
@@ -274,193 +171,155 @@ def test_the_key_is_accepted_as_header_or_parameter(server) -> None:
 
 @pytest.mark.parametrize("authorisation, parameters", [
     (None, ""), ("Client-ID wrong", ""), ("Client-ID ", ""), ("Client-ID {key}x", ""), ("Bearer {key}", ""),
-    ("{key}", ""), (b"Client-ID \xe4\xff", ""), (None, "?client_id="), (None, "?client_id=wrong"),
-    (None, "?client_id=%FF%00"),
+    ("{key}", ""), (b"Client-ID \xe4\xff", ""), (None, "?client_id=wrong"), (None, "?client_id=%FF%00"),
 ])  # fmt: skip
 def test_no_key_or_a_wrong_one_is_401(server, authorisation: str | bytes | None, parameters: str) -> None:
     if isinstance(authorisation, str):
         authorisation = authorisation.format(key=server.key)
     for path in ("/photos/random", "/practice/stats", "/practice/faults", "/no-such-path"):
-        before = counts(server)
+        before = server.stats()
         method, body = ("POST", '[{"path": ".", "fault": "500"}]') if path == "/practice/faults" else ("GET", None)
         answer = fetch(server.api + path + parameters, method, headers={"Authorization": authorisation}, data=body)
-        assert (answer.status_code, answer.json()) == (401, UNAUTHORISED)
-        assert counts(server) == before | {"refused": before["refused"] + 1}
-        assert ask(server, "/photos").status_code == 200  # no fault was switched on
+        assert answer.status_code == 401
+        assert answer.json() == {"errors": ["OAuth error: The access token is invalid"]}
+        assert server.stats() == before | {"refused": before["refused"] + 1}
+    assert ask(server, "/photos").status_code == 200  # no fault was switched on
 
 
 def test_the_quota_counts_down_on_each_answer_and_then_refuses_in_plain_text(start: Start) -> None:
-    with start(quota=5, hour=ALWAYS) as server:
-        urls = None
+    with start(quota=5) as server:
+        [record] = ask(server, "/photos?per_page=1").json()
         for target, status, remaining in (
-            ("/photos/random", 200, 4),
-            (f"/photos/{Catalogue(1).entries[0].id}/download", 200, 3),
-            ("/photos/AAAAAAAAAAA", 404, 2),
-            ("/photos?page=0", 400, 1),
-            ("/photos/random?count=30", 200, 0),
-            ("/photos/random", 403, 0),
-            ("/search/photos?query=sea", 403, 0),
-        ):
+            (f"/photos/{record['id']}/download", 200, 3), (NO_PHOTO, 404, 2), ("/photos?page=0", 400, 1),
+            ("/photos/random?count=30", 200, 0), ("/photos/random", 403, 0),
+        ):  # fmt: skip
             answer = ask(server, target)
             shown = answer.headers["X-Ratelimit-Limit"], answer.headers["X-Ratelimit-Remaining"]
             assert (answer.status_code, *shown) == (status, "5", str(remaining))
-            urls = urls or answer.json()["urls"]
             # Neither images nor refused keys nor the counts themselves use it up.
-            assert fetch(urls["regular"]).status_code == 200
+            assert fetch(record["urls"]["regular"]).status_code == 200
             assert fetch(server.api + target).status_code == 401
             assert server.stats()["remaining"] == remaining
-        assert answer.text == "Rate Limit Exceeded"
-        assert answer.headers["Content-Type"].startswith("text/plain")
+        assert (answer.text, answer.headers["Content-Type"]) == ("Rate Limit Exceeded", TXT)
         assert server.stats()["requests"] == 5
 
 
 def test_the_quota_is_whole_again_after_the_hour(start: Start) -> None:
     with start(quota=1, hour=0.5) as server:
-        for _ in range(2):
+        for renewed in (lambda: server.stats()["remaining"] == 1, lambda: ask(server, "/photos").status_code == 200):
             until(lambda: ask(server, "/photos").status_code == 403, "the quota was used up")
-            until(lambda: ask(server, "/photos").status_code == 200, "the hour had passed")
-        until(lambda: ask(server, "/photos").status_code == 403, "the quota was used up")
-        until(lambda: server.stats()["remaining"] == 1, "the statistics knew that the hour had passed")
+            until(renewed, "the hour had passed")
 
 
 @pytest.mark.parametrize("target", [
     *(f"/photos/random?count={value}" for value in ("-1", "0", "x", "1.5", "1e9", "1000000000000", "%D9%A3", "+1")),
-    *(f"/photos?page={value}" for value in ("x", "0", "-1", "1e9", "99999999999999999999")),
-    *(f"/photos?per_page={value}" for value in ("x", "0", "-1")),
-    "/photos/random?orientation=round", "/search/photos", "/search/photos?query=", "/search/photos?query=a&page=x",
+    *(f"/photos?{name}={value}" for name in ("page", "per_page") for value in ("x", "0", "99999999999999999999")),
+    *(f"&w=50&{odd}" for odd in ("w=0", "w=-5", "w=x", "w=1e3", "w=1000000000", "q=0", "q=x", "fit=crop", "fm=png")),
 ])  # fmt: skip
-def test_an_impossible_parameter_is_refused_in_json(server, target: str, record_property) -> None:
+def test_an_impossible_parameter_is_refused(server, record: dict, target: str, record_property) -> None:
     record_property("fault", "practice server: odd parameters and methods")
     record_property("times", 1)
-    answer = ask(server, target)
-    assert answer.status_code in (400, 422)
-    assert answer.headers["Content-Type"] == "application/json"
-    (message,) = answer.json()["errors"]
-    assert isinstance(message, str) and message
+    if target.startswith("/"):
+        answer = ask(server, target)
+        assert re.fullmatch(r"\w+ does not have a valid value", *answer.json()["errors"])
+    else:
+        answer = fetch(record["urls"]["raw"] + target)
+        assert answer.headers["Content-Type"] == TXT
+    assert answer.status_code == 400
 
 
 # --- images ---------------------------------------------------------------------------------------------------
 
 
 def test_a_regular_image_is_the_same_bytes_each_time(server, record: dict) -> None:
-    answers = [fetch(record["urls"]["regular"]) for _ in range(3)]
-    head = fetch(record["urls"]["regular"], "HEAD")
-    assert len({answer.content for answer in answers}) == 1 and head.content == b""
-    for answer in (*answers, head):
-        assert answer.status_code == 200
-        assert answer.headers["Last-Modified"].endswith(" GMT") and "ETag" not in answer.headers
-        assert answer.headers.items() >= {
-            "Content-Type": "image/jpeg", "Content-Length": str(len(answers[0].content)), "X-Cache": "HIT",
-            "Cache-Control": "public, max-age=315360000", "Accept-Ranges": "bytes",
-        }.items()  # fmt: skip
+    answers = [fetch(record["urls"]["regular"], method) for method in ("GET", "GET", "HEAD")]
+    assert answers[0].content == answers[1].content and answers[2].content == b""
+    for answer in answers:
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, JPEG)
+        assert answer.headers["Content-Length"] == str(len(answers[0].content))
 
 
 def test_regular_images_fit_their_metadata_and_differ(server) -> None:
-    """1080 wide, of the stated shape; the stated colour is frequent in its own picture and rare in the next one."""
-    records = listed(server)
-    pictures, bodies = [], set()
-    for record in records:
+    """1080 wide and of the stated shape; saving as a JPEG may have changed a colour that was nearly another one."""
+    bodies, right = set(), 0
+    for record in listed(server):
         body = fetch(record["urls"]["regular"]).content
-        bodies.add(body)
         picture = opened(body)
         assert (picture.format, picture.mode, picture.width) == ("JPEG", "RGB", 1080)
         assert picture.height == pytest.approx(1080 * record["height"] / record["width"], abs=1)
-        pictures.append(np.asarray(picture.resize((48, 48)), dtype=float))
-    assert len(bodies) == PHOTOS
-
-    def share(picture: np.ndarray, colour: str) -> float:
-        return float((np.linalg.norm(picture - list(bytes.fromhex(colour[1:])), axis=2) < 60).mean())
-
-    own = [share(picture, record["color"]) for picture, record in zip(pictures, records, strict=True)]
-    other = [share(picture, records[index - 1]["color"]) for index, picture in enumerate(pictures)]
-    assert min(own) > 0.15
-    assert statistics.mean(own) > 2 * statistics.mean(other)
+        bodies.add(body)
+        right += dominant_colour(picture) == record["color"]
+    assert len(bodies) == PHOTOS and right > 0.8 * PHOTOS
 
 
 @pytest.mark.parametrize("size, parameters, width", [
-    ("small", "", 400), ("small_s3", "", 400), ("thumb", "", 200), ("full", "", None),
-    ("raw", "&fit=max&q=1&w=10000", None), ("raw", "&q=1&w=1000000", None), ("raw", "&q=1&w=999999999", None),
+    ("small", "", 400), ("small_s3", "", 400), ("thumb", "", 200), ("raw", "&w=333&fm=jpg&fit=max&q=20", 333),
+    ("raw", "&w=50&w=", 50), ("full", "", None), ("raw", "&q=1&w=10000", None), ("raw", "&q=1&w=999999999", None),
 ])  # fmt: skip
 def test_sizes_and_their_limit(server, record: dict, size: str, parameters: str, width: int | None) -> None:
-    """Each has its width, but never more than the original."""
+    """Each has its width, but never more than the original; a parameter without a value says nothing."""
     picture = opened(fetch(record["urls"][size] + parameters).content)
+    width = width or record["width"]
     assert picture.format == "JPEG"
-    if width:
-        assert picture.size == (width, pytest.approx(width * record["height"] / record["width"], abs=1))
-    else:
-        assert picture.size == (record["width"], record["height"])
+    assert picture.size == (width, pytest.approx(width * record["height"] / record["width"], abs=1))
 
 
-def test_width_and_quality_are_honoured(server, record: dict) -> None:
-    raw = record["urls"]["raw"]
-    coarse, fine = (fetch(f"{raw}&w=333&fm=jpg&fit=max&q={quality}").content for quality in (10, 95))
-    assert opened(coarse).width == opened(fine).width == 333
+def test_quality_is_honoured(server, record: dict) -> None:
+    coarse, fine = (fetch(f"{record['urls']['raw']}&w=333&q={quality}").content for quality in (10, 95))
     assert len(fine) > 2 * len(coarse)
-    # The two are one picture: on average they differ little.
-    assert np.abs(np.asarray(opened(coarse), float) - np.asarray(opened(fine), float)).mean() < 20
-
-
-@pytest.mark.parametrize("parameters", [
-    "w=0", "w=-5", "w=x", "w=1e3", "w=", "w=1000000000", "w=" + "9" * 5000, "q=0", "q=x", "fit=crop", "fm=png",
-], ids=lambda parameters: parameters[:9])  # fmt: skip
-def test_an_impossible_image_is_refused(server, record: dict, parameters: str, record_property) -> None:
-    record_property("fault", "practice server: odd parameters and methods")
-    record_property("times", 1)
-    answer = fetch(f"{record['urls']['raw']}&w=50&{parameters}")
-    if parameters == "w=":  # an empty one says nothing
-        assert opened(answer.content).width == 50
-    else:
-        assert 400 <= answer.status_code < 500 and not answer.headers["Content-Type"].startswith("image/")
 
 
 @pytest.mark.parametrize("as_header", [True, False])
 def test_a_key_sent_to_the_image_host_is_refused_and_counted_as_a_leak(server, record: dict, as_header: bool) -> None:
-    before = counts(server)
+    before = server.stats()
     address = record["urls"]["regular"] + ("" if as_header else f"&client_id={server.key}")
     answer = fetch(address, headers={"Authorization": f"Client-ID {server.key}"} if as_header else {})
     assert answer.status_code == 400 and "image host" in answer.text
-    assert counts(server)["leaks"] == before["leaks"] + 1
+    assert server.stats() == before | {"leaks": before["leaks"] + 1}
 
 
-def test_a_limited_bandwidth_delivers_the_same_bytes_no_faster(start: Start, image: tuple[str, bytes]) -> None:
-    target, body = image
-    with start(bandwidth=len(body) * 2) as server:
-        started = time.monotonic()
-        assert fetch(server.images + target).content == body
-        assert time.monotonic() - started > 0.45
+@pytest.mark.parametrize("latency, spread", [(0.06, practice.OPTIONS["spread"][0]), (1.0, 0.25), (0.06, 0)])
+def test_latency_varies_by_address_around_its_median_and_is_the_same_again(latency: float, spread: float) -> None:
+    addresses = [f"/{entry.image}?w=1080" for entry in Catalogue(1500).entries]
+    options = {"latency": latency, "spread": spread, "bandwidth": 0, "quota": 1, "hour": 1, "repeats": 0}
+    waits, again = (list(map(Server(CATALOGUE, Path(), **options).wait_for, addresses)) for _ in range(2))
+    assert waits == again
+    assert statistics.median(waits) == pytest.approx(latency, rel=0.05)
+    assert statistics.stdev(map(math.log, waits)) == pytest.approx(spread, rel=0.1)
+    assert len(set(waits)) > 1400 or not spread
 
 
 # --- requests that are not meant for it -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("base", ["api", "images"])
-def test_another_host_name_is_refused(server, base: str, image: tuple[str, bytes]) -> None:
+def test_another_host_name_is_refused(server, image: tuple[str, bytes]) -> None:
     """A web page under a name that leads to 127.0.0.1 must not read what is served here."""
-    address = getattr(server, base) + ("/photos" if base == "api" else image[0])
-    port = urlsplit(address).port
-    key = {"Authorization": f"Client-ID {server.key}"} if base == "api" else {}
-    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", "127.0.0.1:1", f"127.0.0.2:{port}"):
-        assert fetch(address, headers=key | {"Host": host}).status_code == 400
-    for host in (f"127.0.0.1:{port}", f"localhost:{port}"):
-        assert fetch(address, headers=key | {"Host": host}).status_code == 200
+    for address in (f"{server.api}/photos?client_id={server.key}", server.images + image[0]):
+        port = urlsplit(address).port
+        for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", "127.0.0.1:1", f"127.0.0.2:{port}"):
+            assert fetch(address, headers={"Host": host}).status_code == 400
+        for host in (f"127.0.0.1:{port}", f"localhost:{port}"):
+            assert fetch(address, headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_other_methods_are_405(server, method: str, image: tuple[str, bytes], record_property) -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW", "get", "G ET", "<script>", "X" * 5000])
+def test_another_method_is_refused(server, image: tuple[str, bytes], method: str, record_property) -> None:
     record_property("fault", "practice server: odd parameters and methods")
     record_property("times", 2)
-    before = counts(server)
-    for answer in (ask(server, "/photos", method), fetch(server.images + image[0], method)):
-        assert answer.status_code == 405
-    assert counts(server) == before
+    before = server.stats()
+    for base, target in ((server.api, "/photos"), (server.images, image[0])):
+        head, body = send(server, base, target, method)
+        assert re.match(rb"HTTP/1.1 405 " if method.isupper() and method.isalpha() else rb"HTTP/1.1 4\d\d |$", head)
+        assert b"Traceback" not in body
+    assert server.stats() == before
 
 
 @pytest.mark.parametrize("target", [
-    "/", "/..", "/../../../../../../etc/passwd", "/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
-    "/..%2f..%2f..%2f..%2f..%2f..%2fetc%2fpasswd", "//etc/passwd", "/etc/passwd", "/00000.jpg", "//[", "/photos/..",
-    "/pictures-{version}/00000.jpg", "/../pictures-{version}/00000.jpg", "/practice/server.py", "/..\\..\\config.ini",
-    "/photos/../practice/server.py", "/photos/%00", "/photos/%2e%2e", "/photos/random/..", "/" + "a" * 8000,
-    "http://evil.example/photos", "/photo-1", "/photos%3Fpage=1", "/photos;page=1", "/;", "/%",
+    "/", "/../../../../../../etc/passwd", "/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd", "/..%2f..%2f..%2fetc%2fpasswd",
+    "//etc/passwd", "/00000.jpg", "/pictures-{version}/00000.jpg", "/..\\..\\config.ini", "//[", "/photos/%00",
+    "/photos/random/..", "/" + "a" * 8000, "http://evil.example/photos", "/photos%3Fpage=1", "/photos;page=1", "/%",
+    NO_PHOTO, NO_PHOTO + "/download", "/photos/random/download",
+    *(f"/photos/{name}" for name in (KNOWN.swapcase(), KNOWN + "A", KNOWN + "/downloads")),
 ])  # fmt: skip
 def test_an_odd_path_is_404_and_never_a_file(server, target: str, record_property) -> None:
     record_property("fault", "practice server: path traversal and odd paths")
@@ -469,6 +328,7 @@ def test_an_odd_path_is_404_and_never_a_file(server, target: str, record_propert
         head, body = send(server, base, target.format(version=server.version))
         assert head.startswith(b"HTTP/1.1 404 ")
         assert len(body) < 100 and b"root:" not in body
+        assert (body == b'{"errors": ["Couldn\'t find Photo"]}') == (base == server.api and target[:8] == "/photos/")
 
 
 def test_hundreds_of_failures_leave_the_server_able_to_answer(pictures: Path, server, tmp_path: Path) -> None:
@@ -478,74 +338,49 @@ def test_hundreds_of_failures_leave_the_server_able_to_answer(pictures: Path, se
     with practice.start(cache, photos=PHOTOS, latency=0, bandwidth=0, quota=1000) as server:
         records = listed(server)
         shutil.rmtree(cache)
-        for _ in range(5):
-            for record in records:
-                assert fetch(record["urls"]["regular"]).status_code == 500
+        for record in records * 5:
+            assert fetch(record["urls"]["regular"]).status_code == 500
         assert ask(server, "/photos").status_code == 200
 
 
-HOSTILE = {
-    "nothing": b"",
-    "half a line": b"GET /pho",
-    "half a request": b"GET /photos HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ",
-    "a body that never comes": b"POST /photos HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n",
-    "a huge header": b"GET /photos HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n",
-    "many headers": b"GET /photos HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X: x\r\n" * 100_000 + b"\r\n",
-    "a huge address": b"GET /" + b"x" * 1_000_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
-    "garbage": bytes(range(256)) * 1000,
+BEGIN = b"GET /photos HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+UNFINISHED = {
+    "half a request": BEGIN + b"X: ",
+    "a body that never comes": BEGIN + b"Content-Length: 1000\r\n\r\n",
     "only line ends": b"\r\n" * 10_000,
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(506),
-    "a huge body": b"POST /photos HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999999999999\r\n\r\n",
-    "a negative length": b"POST /photos HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
-    "broken chunks": b"POST /photos HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
-    "two hosts": b"GET /photos HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
+}
+WRONG = {
+    "a huge header": BEGIN + b"X: " + b"x" * 1_000_000 + b"\r\n\r\n",
+    "a huge body": BEGIN + b"Content-Length: 999999999999\r\n\r\n",
+    "garbage": bytes(range(256)) * 1000,
     "an old version": b"GET /photos HTTP/1.0\r\n\r\n",
 }
-UNFINISHED = ("nothing", "half a line", "half a request", "a body that never comes", "only line ends", "TLS")
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", [*UNFINISHED, *WRONG])
 def test_a_bad_client_does_not_disturb_the_others(server, image: tuple[str, bytes], name: str, record_property) -> None:
     record_property("fault", "practice server: huge headers, garbage, half requests")
     record_property("times", 10)
-    target, body = image
     for base in (server.api, server.images):
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(connect(base)) for _ in range(5)]
             for client in clients:
                 with contextlib.suppress(ConnectionError):  # the server may hang up before it has read everything
-                    client.sendall(HOSTILE[name])
+                    client.sendall((UNFINISHED | WRONG)[name])
             assert ask(server, "/photos").status_code == 200
-            assert fetch(server.images + target).content == body
-            for client in clients if name not in UNFINISHED else ():
+            assert fetch(server.images + image[0]).content == image[1]
+            for client in clients if name in WRONG else ():
                 with contextlib.suppress(ConnectionError):
-                    assert re.match(rb"HTTP/1.1 4\d\d |$", read_all(client))
+                    assert re.match(rb"HTTP/1.1 4\d\d |$", read_all(client)[0])
     assert ask(server, "/photos").status_code == 200
-    assert fetch(server.images + target).content == body
-
-
-def test_a_slow_client_is_served_while_others_are(server, image: tuple[str, bytes], record_property) -> None:
-    record_property("fault", "practice server: slow client")
-    record_property("times", 1)
-    target, body = image
-    with connect(server.images) as slow:
-        for byte in request_for(server, server.images, target + "&w=2000"):
-            slow.sendall(bytes([byte]))
-            if byte == ord("\n"):
-                assert fetch(server.images + target).content == body
-        for _ in range(5):  # it does not read its answer yet
-            assert fetch(server.images + target).content == body
-        head, _, answer = read_all(slow).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200 ")
-    assert opened(answer).width == min(2000, 1575)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems allow a process fewer connections")
-def test_500_connections_at_once_are_all_served(server, image: tuple[str, bytes], record_property) -> None:
+def test_500_slow_clients_at_once_are_all_served(server, image: tuple[str, bytes], record_property) -> None:
     record_property("fault", "practice server: 500 connections at once")
     record_property("times", 500)
-    target, body = image
-    request = request_for(server, server.images, target)
+    request = request_for(server, server.images, image[0])
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(connect(server.images)) for _ in range(500)]
         for client in clients:
@@ -554,152 +389,73 @@ def test_500_connections_at_once_are_all_served(server, image: tuple[str, bytes]
         for client in clients:
             client.sendall(request[-10:])
         for client in clients:
-            head, _, answer = read_all(client).partition(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200 ") and answer == body
-
-
-@pytest.mark.parametrize("method", ["BREW", "TRACE", "CONNECT", "get", "G ET", "<script>", "X" * 5000])
-def test_an_odd_method_is_refused(server, image: tuple[str, bytes], method: str, record_property) -> None:
-    record_property("fault", "practice server: odd parameters and methods")
-    record_property("times", 2)
-    for base in (server.api, server.images):
-        with connect(base) as client:
-            client.sendall(request_for(server, base, image[0]).replace(b"GET", method.encode(), 1))
-            answer = read_all(client)
-        assert re.match(rb"HTTP/1.1 4\d\d |$", answer) and b"Traceback" not in answer
-    assert ask(server, "/photos").status_code == 200
+            head, body = read_all(client)
+            assert head.startswith(b"HTTP/1.1 200 ") and body == image[1]
 
 
 def test_it_listens_on_the_loopback_address_alone(server) -> None:
-    own = [address.address for addresses in psutil.net_if_addrs().values() for address in addresses
-           if address.family == socket.AF_INET and address.address != "127.0.0.1"]  # fmt: skip
-    if sys.platform == "linux":  # where all of 127.0.0.0/8 is this machine
-        own.append("127.0.0.2")
-    for base in (server.api, server.images):
-        assert base.startswith("http://127.0.0.1:")
-        for address in own:
-            with pytest.raises(OSError):
-                socket.create_connection((address, urlsplit(base).port), timeout=5)
-    listening = [connection.laddr.ip for connection in psutil.Process(server.process.pid).net_connections("inet")
+    listening = [connection.laddr for connection in psutil.Process(server.process.pid).net_connections("inet")
                  if connection.status == psutil.CONN_LISTEN]  # fmt: skip
-    assert listening == ["127.0.0.1", "127.0.0.1"]
+    assert {f"http://{ip}:{port}" for ip, port in listening} == {server.api, server.images}
+    assert {urlsplit(address).hostname for address in (server.api, server.images)} == {"127.0.0.1"}
 
 
 # --- faults ---------------------------------------------------------------------------------------------------
 
-JSON, HTML, TXT, JPEG = "application/json", "text/html", "text/plain", "image/jpeg"
-LOG_IN = b"<html><body>Please log in to the Wi-Fi</body></html>"
-# What each fault does to an image: rule, status, headers, and what becomes of the body.
-REPLACED = [
-    ({"fault": "500"}, 500, {"Content-Type": JSON}, lambda body: b'{"errors":["Internal error"]}'),
-    ({"fault": "502"}, 502, {"Content-Type": HTML}, lambda body: b"<html><body><h1>502 Bad Gateway</h1></body></html>"),
-    ({"fault": "503"}, 503, {"Retry-After": "1"}, lambda body: b""),
-    ({"fault": "503", "value": 7}, 503, {"Retry-After": "7"}, lambda body: b""),
-    ({"fault": "503", "value": 0}, 503, {"Retry-After": "0"}, lambda body: b""),
-    ({"fault": "429"}, 429, {"Retry-After": None}, lambda body: b""),
-    ({"fault": "429", "value": 7}, 429, {"Retry-After": "7"}, lambda body: b""),
-    ({"fault": "401"}, 401, {"Content-Type": JSON}, lambda body: json.dumps(UNAUTHORISED).encode()),
-    ({"fault": "quota"}, 403, {"Content-Type": TXT}, lambda body: b"Rate Limit Exceeded"),
-    ({"fault": "quota-json"}, 403, {"Content-Type": JSON}, lambda body: b'{"errors": ["Rate Limit Exceeded"]}'),
-    ({"fault": "empty"}, 200, {"Content-Type": JPEG}, lambda body: b""),
-    ({"fault": "html"}, 200, {"Content-Type": HTML}, lambda body: LOG_IN),
-    ({"fault": "json"}, 200, {"Content-Type": JSON}, lambda body: b'{"status": "ok"}'),
-    ({"fault": "truncated"}, 200, {"Content-Type": JPEG}, lambda body: body[: len(body) // 2]),
-    ({"fault": "redirect", "value": "http://a.example/b"}, 302, {"Location": "http://a.example/b"}, lambda body: b""),
-]  # fmt: skip
-OTHERS = {"png", "webp", "corrupt", "scrambled", "delay", "reset", "silence", "cut", "long", "stall", "drip",
-          "drip-head"}  # fmt: skip
+# What is sent in place of an image: status, type, and how the body begins. The bytes of the broken photos, and what a
+# client makes of all this, are tested in test_faults.py.
+REPLACED = {
+    "500": (500, JSON, b'{"errors": ["Internal'), "502": (502, HTML, b"<html>"), "503": (503, TXT, b""),
+    "429": (429, TXT, b""), "401": (401, JSON, b'{"errors": ["OAuth'), "quota": (403, TXT, b"Rate Limit Exceeded"),
+    "quota-json": (403, JSON, b'{"errors": ["Rate Limit Exceeded"]}'), "redirect": (302, TXT, b""),
+    "empty": (200, JPEG, b""), "html": (200, HTML, b"<html>"), "json": (200, JSON, b"{"),
+    "png": (200, JPEG, b"\x89PNG"), "webp": (200, JPEG, b"RIFF"), "truncated": (200, JPEG, b"\xff\xd8"),
+    "corrupt": (200, JPEG, b"\xff\xd8"), "scrambled": (200, JPEG, b"\xff\xd8"),
+}  # fmt: skip
+UNREPLACED = ("cut", "long", "drip", "drip-head", "silence", "stall", "reset")  # the connection itself goes wrong
+VALUE_IN = {"503": "Retry-After", "429": "Retry-After", "redirect": "Location"}
 
 
-def test_every_fault_is_tested_here() -> None:
-    assert {rule["fault"] for rule, *_ in REPLACED} | OTHERS == set(FAULTS)
+def test_every_fault_is_known_here() -> None:
+    assert {*REPLACED, *UNREPLACED, "delay"} == set(FAULTS)  # delay: test_faults.py
 
 
-@pytest.mark.parametrize("rule, status, headers, change", REPLACED, ids=[str(rule) for rule, *_ in REPLACED])
-def test_a_fault_replaces_the_answer(server, image, rule: dict, status: int, headers: dict, change: Callable) -> None:
-    target, body = image
-    server.faults({"path": "^/photo-|^/premium_photo-", **rule})
-    answer = fetch(server.images + target)
-    assert answer.status_code == status
-    assert {name: answer.headers.get(name) for name in headers} == headers
-    assert answer.content == change(body)
+@pytest.mark.parametrize("fault", REPLACED)
+def test_a_fault_replaces_the_answer(server, image: tuple[str, bytes], fault: str) -> None:
+    status, kind, begin = REPLACED[fault]
+    server.faults({"path": "^/photo-|^/premium_photo-", "fault": fault, "value": 7})
+    answer = fetch(server.images + image[0])
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, kind)
+    assert answer.content.startswith(begin) and bool(answer.content) == bool(begin)
     assert answer.headers["Content-Length"] == str(len(answer.content))
+    told = {name: answer.headers[name] for name in VALUE_IN.values() if name in answer.headers}
+    assert told == ({VALUE_IN[fault]: "7"} if fault in VALUE_IN else {})
 
 
-def test_the_png_webp_corrupt_and_scrambled_faults_send_a_whole_answer_that_is_not_the_photo(server, image) -> None:
-    target, body = image
-    for kind in ("png", "webp", "corrupt", "scrambled"):
-        server.faults({"path": "w=1080", "fault": kind})
-        answer = fetch(server.images + target)
-        assert (answer.status_code, answer.headers["Content-Type"]) == (200, JPEG)
-        if kind in ("png", "webp"):
-            assert opened(answer.content).format == kind.upper()
-            continue
-        changed = [place for place, (old, new) in enumerate(zip(body, answer.content, strict=True)) if old != new]
-        assert 0 < len(changed) <= 64 and changed[-1] - changed[0] < 64
-        assert abs(changed[0] - len(body) // 2) < 64
-        assert (bytes(64) in answer.content) == (kind == "corrupt")
-
-
-def test_the_delay_fault_answers_later_with_the_same_bytes(server, image: tuple[str, bytes]) -> None:
-    target, body = image
-    server.faults({"path": ".", "fault": "delay", "value": 0.3})
-    started = time.monotonic()
-    assert fetch(server.images + target).content == body
-    assert time.monotonic() - started > 0.27
-
-
-def test_the_reset_fault_resets_the_connection_before_an_answer(server, image: tuple[str, bytes]) -> None:
-    server.faults({"path": ".", "fault": "reset"})
-    with connect(server.images) as connection:
-        connection.sendall(request_for(server, server.images, image[0]))
-        with pytest.raises(ConnectionResetError):
-            connection.recv(1)
-
-
-@pytest.mark.parametrize("fault, change", [
-    ("cut", lambda body: body[: len(body) // 2]),
-    ("long", lambda body: body + b"more"),
-])  # fmt: skip
-def test_a_fault_sends_less_or_more_than_announced(server, image: tuple[str, bytes], fault: str, change) -> None:
-    target, body = image
-    server.faults({"path": ".", "fault": fault})
-    head, received = send(server, server.images, target)
-    assert head.startswith(b"HTTP/1.1 200 ") and f"\r\nContent-Length: {len(body)}".encode() in head
-    assert received == change(body)
-
-
-@pytest.mark.parametrize("fault", ["silence", "stall"])
-def test_a_fault_falls_silent_before_or_in_its_answer(server, image: tuple[str, bytes], fault: str) -> None:
-    target, body = image
-    half = body[: len(body) // 2] if fault == "stall" else b""
-    server.faults({"path": re.escape(target), "fault": fault, "times": 1})
-    asked, received = server.stats()["images"], b""
-    with connect(server.images) as connection:
-        connection.sendall(request_for(server, server.images, target))
-        until(lambda: server.stats()["images"] > asked, "the server had the request")
-        while len(received.partition(b"\r\n\r\n")[2]) < len(half) and (piece := connection.recv(65536)):
-            received += piece
-        assert fetch(server.images + target).content == body  # others are served meanwhile
-        connection.settimeout(0.2)
-        with pytest.raises(TimeoutError):  # neither more bytes nor the end
-            connection.recv(1)
-    head, _, rest = received.partition(b"\r\n\r\n")
-    assert rest == half and (f"Content-Length: {len(body)}".encode() in head) == (fault == "stall")
-
-
-@pytest.mark.parametrize("fault", ["drip", "drip-head"])
-def test_a_fault_sends_the_body_byte_by_byte_or_the_headers_as_well(server, fault: str) -> None:
-    _, body = send(server, server.api, "/photos/AAAAAAAAAAA")
-    server.faults({"path": ".", "fault": fault, "value": 0.01})
+@pytest.mark.parametrize("fault", UNREPLACED)
+def test_a_fault_of_the_connection(server, fault: str) -> None:
+    _, body = send(server, server.api, NO_PHOTO)
+    half = body[: len(body) // 2]
+    server.faults({"path": NO_PHOTO, "fault": fault, "value": 0.01})
+    asked, pieces, end = server.stats()["requests"], [], "closed"
     with connect(server.api) as connection:
-        started = time.monotonic()
-        connection.sendall(request_for(server, server.api, "/photos/AAAAAAAAAAA"))
-        pieces = list(iter(lambda: connection.recv(65536), b""))
-    head, _, dripped = b"".join(pieces).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200 ") and dripped == body
-    assert time.monotonic() - started > 0.009 * (len(body) - 1)
-    assert fault == "drip" or len(pieces) > len(head) / 2
+        connection.sendall(request_for(server, server.api, NO_PHOTO))
+        if fault in ("silence", "stall"):
+            until(lambda: server.stats()["requests"] > asked, "the server had the request")
+            connection.settimeout(1)
+        try:
+            while piece := connection.recv(65536):
+                pieces.append(piece)
+        except TimeoutError:
+            end = "silent"
+        except ConnectionResetError:
+            end = "reset"
+    assert end == {"silence": "silent", "stall": "silent", "reset": "reset"}.get(fault, "closed")
+    head, _, received = b"".join(pieces).partition(b"\r\n\r\n")
+    assert (f"\r\nContent-Length: {len(body)}".encode() in head) == (fault not in ("silence", "reset"))
+    sent = {"cut": half, "stall": half, "long": body + b"more", "drip": body, "drip-head": body}
+    assert received == sent.get(fault, b"")
+    assert len(pieces) >= len({"drip": body, "drip-head": head + body}.get(fault, b"")) / 3
 
 
 def test_times_limits_a_fault_for_each_address_by_itself(server) -> None:
@@ -712,31 +468,24 @@ def test_times_limits_a_fault_for_each_address_by_itself(server) -> None:
     assert [ask(server, "/photos?page=1").status_code for _ in range(2)] == [500, 200]
 
 
-@pytest.mark.parametrize("kind", ["images", "pages"])
-def test_share_hits_a_part_of_the_addresses_and_the_same_ones_again(server, kind: str) -> None:
-    if kind == "images":
-        addresses = [record["urls"]["regular"] for record in listed(server)]
-    else:
-        addresses = [f"{server.api}/photos?per_page=1&page={page}" for page in range(1, PHOTOS + 1)]
-    key = {"Authorization": f"Client-ID {server.key}"} if kind == "pages" else {}
+def test_share_hits_a_part_of_the_addresses_and_the_same_ones_again(server) -> None:
+    targets = {f"/photos?per_page=1&page={page}" for page in range(1, PHOTOS + 1)}
 
     def hit(share: float) -> set[str]:
         server.faults({"path": ".", "fault": "500", "share": share})
-        return {address for address in addresses if fetch(address, "HEAD", headers=key).status_code == 500}
+        return {target for target in targets if ask(server, target, "HEAD").status_code == 500}
 
     half = hit(0.5)
     assert PHOTOS * 0.2 < len(half) < PHOTOS * 0.8
     assert hit(0.5) == half
-    assert hit(0.2) < half
-    assert hit(0) == set() and hit(1) == set(addresses)
+    assert hit(0) == set() and hit(1) == targets
     server.faults({"path": ".", "fault": "500", "share": 0.5})  # so that a client which tries again gets through
-    assert 4 < [fetch(addresses[0], "HEAD", headers=key).status_code for _ in range(40)].count(500) < 36
+    assert 4 < [ask(server, "/photos", "HEAD").status_code for _ in range(40)].count(500) < 36
 
 
 def test_faults_spare_other_addresses_and_the_controls(server, image: tuple[str, bytes]) -> None:
-    target, body = image
     server.faults({"path": "^/photos", "fault": "500"})
-    assert fetch(server.images + target).content == body
+    assert fetch(server.images + image[0]).content == image[1]
     server.faults({"path": ".", "fault": "reset"})
     assert server.stats()["images"] > 0
     for path, method in (("/practice/faults", "GET"), ("/practice/", "GET"), ("/practice/nothing", "POST")):
@@ -746,8 +495,8 @@ def test_faults_spare_other_addresses_and_the_controls(server, image: tuple[str,
 
 
 @pytest.mark.parametrize("body", [
-    "", "no JSON", b"\xff\xfe", "5", "null", '["x"]', "[{}]", '[{"path": "."}]', '[{"fault": "500"}]',
-    '[{"path": ".", "fault": "nonsense"}]', '[{"path": "(", "fault": "500"}]', '[{"path": 5, "fault": "500"}]',
+    "no JSON", b"\xff\xfe", "5", '["x"]', '[{"path": "."}]', '[{"fault": "500"}]', '[{"path": "(", "fault": "500"}]',
+    '[{"path": 5, "fault": "500"}]', '[{"path": ".", "fault": "nonsense"}]', '[{"path": ".", "fault": "delay"}]',
 ])  # fmt: skip
 def test_rules_that_make_no_sense_are_refused_and_change_nothing(server, body: str | bytes) -> None:
     server.faults({"path": "^/photos", "fault": "503"})
@@ -757,60 +506,22 @@ def test_rules_that_make_no_sense_are_refused_and_change_nothing(server, body: s
 
 
 def test_stats_count_requests_images_and_the_most_images_at_once(start: Start) -> None:
-    with start(hour=ALWAYS) as server, contextlib.ExitStack() as stack:
-        assert server.stats() == {
-            "requests": 0, "images": 0, "peak": 0, "refused": 0, "leaks": 0, "remaining": 100_000,
-        }  # fmt: skip
-        urls = [record["urls"]["regular"] for record in ask(server, "/photos").json()]
+    with start() as server, contextlib.ExitStack() as stack:
+        nothing = {"requests": 0, "images": 0, "peak": 0, "refused": 0, "leaks": 0, "remaining": 100_000}
+        assert server.stats() == nothing
+        urls = [record["urls"]["regular"].removeprefix(server.images) for record in ask(server, "/photos").json()]
         server.faults({"path": ".", "fault": "stall"})
-
-        def hold(base: str, target: str) -> None:
+        # API requests that are under way at the same time are no images.
+        held = [(server.api, f"/photos?page={page}") for page in (1, 2, 3)] + [(server.images, url) for url in urls[:4]]
+        for base, target in held:
             connection = stack.enter_context(connect(base))
             connection.sendall(request_for(server, base, target))
             assert connection.recv(1)  # the answer has begun and will not end
-
-        for page in range(3):  # API requests that are under way at the same time are no images
-            hold(server.api, f"/photos?page={page + 1}")
-        for url in urls[:4]:
-            hold(server.images, url.removeprefix(server.images))
-        assert server.stats() == {
-            "requests": 4, "images": 4, "peak": 4, "refused": 0, "leaks": 0, "remaining": 99_996,
-        }  # fmt: skip
+        assert server.stats() == nothing | {"requests": 4, "images": 4, "peak": 4, "remaining": 99_996}
         stack.close()
         server.faults()
-        assert fetch(urls[5]).status_code == 200
+        assert fetch(server.images + urls[5]).status_code == 200
         assert (server.stats()["images"], server.stats()["peak"]) == (5, 4)
-
-
-# --- latency --------------------------------------------------------------------------------------------------
-
-
-def waiting(latency: float, spread: float = SPREAD) -> Callable[[str], float]:
-    return Server(CATALOGUE, Path(), latency=latency, spread=spread, bandwidth=0, quota=1, hour=1, repeats=0).wait_for
-
-
-@pytest.mark.parametrize("latency", [0.06, 1.0])
-def test_latency_varies_by_address_around_its_median_and_is_always_the_same_for_one(latency: float) -> None:
-    addresses = [entry.image for entry in Catalogue(1500).entries]
-    waits = [waiting(latency)(f"/{address}?w=1080") for address in addresses]
-    assert waits == [waiting(latency)(f"/{address}?w=1080") for address in addresses]
-    assert statistics.median(waits) == pytest.approx(latency, rel=0.05)
-    assert len(set(waits)) > 1400 and min(waits) > 0
-    within = [0.6 * latency < wait < 1.65 * latency for wait in waits]
-    assert 0.93 < statistics.mean(within) < 0.97
-    assert statistics.stdev(np.log(waits)) == pytest.approx(SPREAD, rel=0.1)
-
-
-def test_without_spread_all_wait_for_the_same_time_and_without_latency_nobody() -> None:
-    for latency in (0.05, 0):
-        assert {waiting(latency, spread=0)(f"/{number}") for number in range(100)} == {latency}
-    assert {waiting(0)(f"/{number}") for number in range(100)} == {0}
-
-
-def test_the_spread_reaches_the_server(start: Start) -> None:
-    server = start(latency=0.05, spread=0)
-    waits = [fetch(f"{server.images}/{number}").elapsed.total_seconds() for number in range(12)]
-    assert min(waits) > 0.049  # with the usual spread half of them would wait for less
 
 
 # --- the process and its pictures -----------------------------------------------------------------------------
@@ -819,8 +530,7 @@ PARENT = """
 import signal, sys, time
 import practice
 signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
-def report(done, total):
-    print("drawn", done, flush=True)
+report = lambda done, total: print("drawn", done, flush=True)
 server = practice.start(sys.argv[1], photos=int(sys.argv[2]), latency=0, workers=2, report=report)
 print("ready", server.api, server.images, server.key, flush=True)
 while True:
@@ -847,22 +557,18 @@ def parent_of_a_server(cache: Path, photos: int) -> Iterator[tuple[subprocess.Po
             process.kill()
 
 
-@pytest.mark.parametrize("interrupted", [False, pytest.param(True, marks=pytest.mark.skipif(
-    os.name == "nt", reason="Windows has no process groups to interrupt",
-))])  # fmt: skip
-def test_the_server_ends_when_its_parent_is_killed_only(pictures: Path, server, interrupted: bool) -> None:
+def test_the_server_ends_when_its_parent_is_killed_but_not_when_it_is_interrupted(pictures: Path, server) -> None:
     """`server` has drawn the pictures before."""
     with parent_of_a_server(pictures, PHOTOS) as (parent, read_until):
-        _, api, images, key = read_until("ready")
-        if interrupted:
+        _, api, _, key = read_until("ready")
+        if os.name != "nt":  # Windows has no process groups to interrupt
             os.killpg(parent.pid, signal.SIGINT)
             read_until("interrupted")
-        assert fetch(api + "/photos", headers={"Authorization": f"Client-ID {key}"}).status_code == 200
+        assert fetch(f"{api}/photos?client_id={key}").status_code == 200
         family = psutil.Process(parent.pid).children(recursive=True)
         assert family
         parent.kill()
         assert_all_end(family)
-        until(lambda: refuses(api) and refuses(images), "both ports refused")
 
 
 def test_a_killed_drawing_leaves_no_process_and_is_continued(tmp_path: Path) -> None:
@@ -883,58 +589,36 @@ def test_a_killed_drawing_leaves_no_process_and_is_continued(tmp_path: Path) -> 
     with practice.start(tmp_path, photos=20, latency=0, report=lambda *report: reports.append(report)) as server:
         assert before.items() <= times_of(tmp_path).items()  # drawn once, not again
         assert reports == [(done, 20) for done in range(len(before) + 1, 21)]
-        assert not (folder / f"00019.jpg.{gone.pid}-1.part").exists()
-        assert (folder / f"00018.jpg.{os.getpid()}-1.part").exists()
+        assert [path.name for path in folder.glob("*.part")] == [f"00018.jpg.{os.getpid()}-1.part"]
         for record in listed(server):
             assert opened(fetch(record["urls"]["regular"]).content).width == 1080
 
 
-def test_an_interrupted_start_leaves_no_process(tmp_path: Path) -> None:
-    family = []
-
-    def interrupt(done: int, total: int) -> None:
-        family.extend(child for child in psutil.Process().children(recursive=True) if child not in before)
-        raise KeyboardInterrupt
-
-    before = psutil.Process().children(recursive=True)
-    with pytest.raises(KeyboardInterrupt):
-        practice.start(tmp_path, photos=12, workers=2, report=interrupt)
-    assert len(family) >= 3
-    assert_all_end(family)
-
-
 def test_two_servers_share_the_pictures_but_not_the_key(start: Start, pictures: Path, image, server) -> None:
+    """The larger catalogue shows them again under other ids."""
     target, body = image
     before = times_of(pictures)
     reports = []
-    with start(report=lambda *report: reports.append(report)) as second:
+    with start(photos=90, pictures=PHOTOS, report=lambda *report: reports.append(report)) as second:
         assert reports == [] and times_of(pictures) == before and len(before) == PHOTOS
         assert len({server.api, server.images, second.api, second.images}) == 4
         assert fetch(second.images + target).content == fetch(server.images + target).content == body
-        wrong = {"Authorization": f"Client-ID {server.key}"}
-        assert fetch(second.api + "/photos", headers=wrong).status_code == 401
-        colours = [[record["color"] for record in listed(either)] for either in (server, second)]
-        assert colours[0] == colours[1]  # of the drawn pictures, and as their files keep them
-    assert fetch(server.images + target).content == body  # the first goes on after the second has ended
-
-
-def test_smaller_and_larger_catalogues_need_no_new_pictures(start: Start, pictures: Path, server) -> None:
-    """The larger one shows them again under other ids."""
-    before = times_of(pictures)
-    with start(photos=5) as small, start(photos=PHOTOS + 30, pictures=PHOTOS) as large:
-        assert [record["id"] for record in listed(small)] == [record["id"] for record in listed(server)[:5]]
-        records = listed(large)
+        assert fetch(f"{second.api}/photos?client_id={server.key}").status_code == 401
+        records = listed(second)
+        assert len({record["id"] for record in records}) == 90
+        colours = [record["color"] for record in listed(server)]  # of the drawn pictures, and as their files keep them
+        assert [record["color"] for record in records] == colours + colours[:30]
         first, again = (fetch(records[index]["urls"]["regular"]).content for index in (7, PHOTOS + 7))
-    assert first == again
-    for values in ([r["id"] for r in records], [r["slug"] for r in records], [r["urls"]["regular"] for r in records]):
-        assert len(set(values)) == PHOTOS + 30
-    assert times_of(pictures) == before
+        assert first == again
+    assert fetch(server.images + target).content == body  # the first goes on after the second has ended
 
 
 def test_a_closed_server_refuses_and_closing_twice_does_no_harm(start: Start) -> None:
     with start() as server:
         assert server.key not in repr(server)
-    assert refuses(server.api) and refuses(server.images)
+    for address in (server.api, server.images):
+        with pytest.raises(requests.ConnectionError):
+            fetch(address)
     assert server.process.returncode == 0
     server.close()
 
@@ -957,7 +641,7 @@ def test_by_hand_it_says_address_and_key_and_ctrl_c_ends_it(pictures: Path, serv
         try:
             found = re.search(r"API (\S+), images (\S+), access key (\S+);", process.stdout.readline())
             api, images, key = found.groups()
-            records = fetch(api + "/photos", headers={"Authorization": f"Client-ID {key}"}).json()
+            records = fetch(f"{api}/photos?client_id={key}").json()
             assert records[0]["urls"]["regular"].startswith(images)
             process.send_signal(signal.SIGINT)
             assert process.wait(PATIENCE) == 0
@@ -980,6 +664,5 @@ def test_a_port_in_use_is_told_in_one_line(pictures: Path, server) -> None:
 def test_help_explains_every_option() -> None:
     run = by_hand("--help")
     assert run.returncode == 0 and run.stderr == ""
-    known = "photos pictures latency spread bandwidth quota hour repeats port cache workers"
-    for option in known.split():
+    for option in [*practice.OPTIONS, "port", "cache"]:
         assert re.search(rf"--{option} {option.upper()}\s+[a-zA-Z]", run.stdout)

@@ -68,7 +68,6 @@ class Entry:
     seed: int  # of the scene, for `scenes.draw`
     width: int  # of the original, pixels
     height: int
-    orientation: str  # landscape | portrait | squarish
 
     @property
     def uploaded(self) -> int:
