@@ -5,13 +5,56 @@ Each is the text of a notebook cell. The notebook has run its imports before: se
 
 from __future__ import annotations
 
-# name: (what the verdict must hold, code)
-RIGHT_DOWNLOADS = {
-    "executor map": """
+
+def in_threads(arguments: str, *first: str, pool: str = "ThreadPoolExecutor(workers)") -> str:
+    """download_parallel as most students write it: what they hand to executor.map, and the lines before."""
+    lines = "def download_parallel(photos, folder, workers):", *first, f"with {pool} as executor:"
+    return "\n" + "\n    ".join(lines) + f"\n        list(executor.map({arguments}))\n"
+
+
+SPAWN = 'ProcessPoolExecutor(workers, mp_context=get_context("spawn"))'
+
+
+def in_processes(arguments: str, *first: str, pool: str = SPAWN) -> str:
+    """The same of resize_parallel."""
+    lines = "def resize_parallel(paths, folder, size, workers):", *first, f"with {pool} as executor:"
+    return "\n" + "\n    ".join(lines) + f"\n        list(executor.map({arguments}))\n"
+
+
+def in_pool(*lines: str) -> str:
+    lines = ('    with get_context("spawn").Pool(workers) as pool:', *lines)
+    return "\ndef resize_parallel(paths, folder, size, workers):\n" + "\n        ".join(lines) + "\n"
+
+
+def submitted(arguments: str, after: str = "") -> str:
+    return f"""
 def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos, repeat(folder)))
-""",
+        for photo in photos:
+            executor.submit({arguments}){after}
+"""
+
+
+def applied(arguments: str) -> str:
+    return f"""
+def resize_parallel(paths, folder, size, workers):
+    pool = get_context("spawn").Pool(workers)
+    for path in paths:
+        pool.apply_async({arguments})
+"""
+
+
+POOL_ENDED = "    pool.close()\n    pool.join()\n"
+STARTED_AND_JOINED = """
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+# name: code
+RIGHT_DOWNLOADS = {
+    "executor map": in_threads("download_photo, photos, repeat(folder)"),
     "submit and as_completed": """
 def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(workers) as executor:
@@ -19,12 +62,7 @@ def download_parallel(photos, folder, workers):
         for future in as_completed(futures):
             future.result()
 """,
-    "submit inside of with, results not read": """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        for photo in photos:
-            executor.submit(download_photo, photo, folder)
-""",
+    "submit inside of with, results not read": submitted("download_photo, photo, folder"),
     "own function in threads": """
 def one(photo):
     return download_photo(photo, target)
@@ -45,7 +83,6 @@ def download_parallel(photos, folder, workers):
     todo = queue.Queue()
     for photo in photos:
         todo.put(photo)
-
     def work():
         while True:
             try:
@@ -53,13 +90,7 @@ def download_parallel(photos, folder, workers):
             except queue.Empty:
                 return
             download_photo(photo, folder)
-
-    threads = [threading.Thread(target=work) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-""",
+    threads = [threading.Thread(target=work) for _ in range(workers)]""" + STARTED_AND_JOINED,
     "ThreadPool": """
 def download_parallel(photos, folder, workers):
     with ThreadPool(workers) as pool:
@@ -67,20 +98,16 @@ def download_parallel(photos, folder, workers):
 """,
     "joblib threads": """
 import joblib
-
 def download_parallel(photos, folder, workers):
     joblib.Parallel(workers, prefer="threads")(joblib.delayed(download_photo)(photo, folder) for photo in photos)
 """,
     "asyncio to_thread": """
 import asyncio
-
 async def everything(photos, folder, workers):
     limit = asyncio.Semaphore(workers)
-
     async def one(photo):
         async with limit:
             await asyncio.to_thread(download_photo, photo, folder)
-
     await asyncio.gather(*(one(photo) for photo in photos))
 
 def download_parallel(photos, folder, workers):
@@ -97,11 +124,9 @@ def download_parallel(photos, folder, workers):
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
 """,
-    "processes instead of threads": """
-def download_parallel(photos, folder, workers):
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        list(executor.map(download_photo, photos, repeat(folder), chunksize=5))
-""",
+    "processes instead of threads": in_threads(
+        "download_photo, photos, repeat(folder), chunksize=5", pool=SPAWN.replace("workers", "2")
+    ),
     "lambda as the function": """
 download_parallel = lambda photos, folder, workers: list(
     ThreadPoolExecutor(workers).map(download_photo, photos, repeat(folder))
@@ -109,23 +134,15 @@ download_parallel = lambda photos, folder, workers: list(
 """,
     "decorated without wraps": """
 import time
-
-
 def timer(f):
     def wrapper(*args):
         t = time.time()
         r = f(*args)
         print("took", time.time() - t > 0, file=sys.stderr)
         return r
-
     return wrapper
 
-
-@timer
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos, repeat(folder)))
-""",
+@timer""" + in_threads("download_photo, photos, repeat(folder)"),
     "pop from the given list": """
 def download_parallel(photos, folder, workers):
     def work():
@@ -135,7 +152,6 @@ def download_parallel(photos, folder, workers):
             except IndexError:
                 return
             download_photo(photo, folder)
-
     threads = [threading.Thread(target=work) for _ in range(workers)]
     [t.start() for t in threads]
     [t.join() for t in threads]
@@ -145,24 +161,17 @@ def work(todo, folder):
     while True:
         download_photo(todo.get_nowait(), folder)
 
-
 def download_parallel(photos, folder, workers):
     todo = queue.Queue()
     for p in photos:
         todo.put(p)
-    threads = [threading.Thread(target=work, args=(todo, folder)) for _ in range(workers)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-""",
+    threads = [threading.Thread(target=work, args=(todo, folder)) for _ in range(workers)]""" + STARTED_AND_JOINED,
     "daemon threads and queue join": """
 def worker(todo, folder):
     while True:
         photo = todo.get()
         download_photo(photo, folder)
         todo.task_done()
-
 
 def download_parallel(photos, folder, workers):
     todo = queue.Queue()
@@ -183,60 +192,30 @@ class Downloader(threading.Thread):
         for p in self.photos:
             download_photo(p, self.folder)
 
-
 def download_parallel(photos, folder, workers):
-    ts = [Downloader(photos[i::workers], folder) for i in range(workers)]
-    for t in ts:
-        t.start()
-    for t in ts:
-        t.join()
-""",
-}
+    threads = [Downloader(photos[i::workers], folder) for i in range(workers)]""" + STARTED_AND_JOINED,
+}  # fmt: skip
 
 RIGHT_RESIZES = {
-    "executor map with chunks": """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size), chunksize=8))
-""",
-    "one chunk for each worker": """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        chunk = -(-len(paths) // workers)
-        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size), chunksize=chunk))
-""",
+    "executor map with chunks": in_processes("make_thumbnail, paths, repeat(folder), repeat(size), chunksize=8"),
+    "one chunk for each worker": in_processes(
+        "make_thumbnail, paths, repeat(folder), repeat(size), chunksize=chunk", "chunk = -(-len(paths) // workers)"
+    ),
     "submit and as_completed": """
 def resize_parallel(paths, folder, size, workers):
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
         for future in as_completed([executor.submit(make_thumbnail, path, folder, size) for path in paths]):
             future.result()
 """,
-    "Pool starmap": """
-def resize_parallel(paths, folder, size, workers):
-    with get_context("spawn").Pool(workers) as pool:
-        pool.starmap(make_thumbnail, [(path, folder, size) for path in paths])
-""",
-    "Pool apply_async, waited for": """
-def resize_parallel(paths, folder, size, workers):
-    pool = get_context("spawn").Pool(workers)
-    for path in paths:
-        pool.apply_async(make_thumbnail, (path, folder, size))
-    pool.close()
-    pool.join()
-""",
-    "Pool imap_unordered": """
-from functools import partial
-
-def resize_parallel(paths, folder, size, workers):
-    with get_context("spawn").Pool(workers) as pool:
-        for outcome in pool.imap_unordered(partial(make_thumbnail, folder=folder, size=size), paths, chunksize=4):
-            assert outcome.error is None
-""",
-    "forkserver": """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as executor:
-        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size)))
-""",
+    "Pool starmap": in_pool("pool.starmap(make_thumbnail, [(path, folder, size) for path in paths])"),
+    "Pool apply_async, waited for": applied("make_thumbnail, (path, folder, size)") + POOL_ENDED,
+    "Pool imap_unordered": "\nfrom functools import partial" + in_pool(
+        "for outcome in pool.imap_unordered(partial(make_thumbnail, folder=folder, size=size), paths, chunksize=4):",
+        "    assert outcome.error is None",
+    ),
+    "forkserver": in_processes(
+        "make_thumbnail, paths, repeat(folder), repeat(size)", pool=SPAWN.replace("spawn", "forkserver")
+    ),
     "Processes with slices": """
 def resize_parallel(paths, folder, size, workers):
     context = get_context("spawn")
@@ -248,13 +227,11 @@ from loops import helpers_loop
 """,
     "joblib processes": """
 import joblib
-
 def resize_parallel(paths, folder, size, workers):
     joblib.Parallel(workers)(joblib.delayed(make_thumbnail)(path, folder, size) for path in paths)
 """,
     "joblib processes with a function of the notebook": """
 import joblib
-
 def resize_one(path, folder, size):
     return make_thumbnail(path, folder, size)
 
@@ -264,16 +241,13 @@ def resize_parallel(paths, folder, size, workers):
     "Dask": """
 def resize_parallel(paths, folder, size, workers):
     from dask.distributed import Client
-
     with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
         futures = [client.submit(make_thumbnail, path, folder, size, pure=False) for path in paths]
         client.gather(futures)
 """,
-    "threads instead of processes": """
-def resize_parallel(paths, folder, size, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size)))
-""",
+    "threads instead of processes": in_processes(
+        "make_thumbnail, paths, repeat(folder), repeat(size)", pool="ThreadPoolExecutor(workers)"
+    ),
     "Pool maxtasksperchild": """
 def resize_parallel(paths, folder, size, workers):
     with get_context("spawn").Pool(workers, maxtasksperchild=16) as pool:
@@ -281,43 +255,30 @@ def resize_parallel(paths, folder, size, workers):
 """,
     "joblib multiprocessing": """
 import joblib
-
-
 def resize_parallel(paths, folder, size, workers):
-    joblib.Parallel(n_jobs=workers, backend="multiprocessing", batch_size=6)(
-        joblib.delayed(make_thumbnail)(p, folder, size) for p in paths
-    )
+    parallel = joblib.Parallel(n_jobs=workers, backend="multiprocessing", batch_size=6)
+    parallel(joblib.delayed(make_thumbnail)(p, folder, size) for p in paths)
 """,
     "dask get_executor": """
 def resize_parallel(paths, folder, size, workers):
     from dask.distributed import Client
-
     with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as c:
         e = c.get_executor(pure=False)
         list(e.map(make_thumbnail, paths, [folder] * len(paths), [size] * len(paths)))
 """,
-    "str absolute paths": """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(
-            executor.map(
-                make_thumbnail,
-                [str(Path(p).resolve()) for p in paths],
-                repeat(str(Path(folder).resolve())),
-                repeat(size),
-            )
-        )
-""",
+    "str absolute paths": in_processes(
+        "make_thumbnail, texts, repeat(str(Path(folder).resolve())), repeat(size)",
+        "texts = [str(Path(p).resolve()) for p in paths]",
+    ),
     "fork with a cell function": """
 def shrink(a):
     return make_thumbnail(*a)
-
 
 def resize_parallel(paths, folder, size, workers):
     with get_context("fork").Pool(workers) as pool:
         pool.map(shrink, [(p, folder, size) for p in paths], chunksize=6)
 """,
-}
+}  # fmt: skip
 
 NOT_ATTEMPTED = {
     "pass": "def download_parallel(photos, folder, workers):\n    pass\n",
@@ -328,175 +289,93 @@ NOT_ATTEMPTED = {
 
 # name: (a part of the message that is its own reason, code)
 WRONG_DOWNLOADS = {
-    "submitted, not waited for": (
-        "returned before the work was done",
-        """
+    "submitted, not waited for": ("returned before the work was done", """
 def download_parallel(photos, folder, workers):
     executor = ThreadPoolExecutor(workers)
     for photo in photos:
         executor.submit(download_photo, photo, folder)
-""",
-    ),
-    "threads started, not joined": (
-        "returned before the work was done",
-        """
+"""),
+    "threads started, not joined": ("returned before the work was done", """
 def download_parallel(photos, folder, workers):
     for photo in photos:
         threading.Thread(target=download_photo, args=(photo, folder)).start()
-""",
-    ),
-    "shutdown without waiting": (
-        "returned before the work was done",
-        """
+"""),
+    "shutdown without waiting": ("returned before the work was done", """
 def download_parallel(photos, folder, workers):
     executor = ThreadPoolExecutor(workers)
     futures = [executor.submit(download_photo, photo, folder) for photo in photos]
     executor.shutdown(wait=False)
-""",
-    ),
-    "only the first results awaited": (
-        "returned before the work was done",
-        """
+"""),
+    "only the first results awaited": ("returned before the work was done", """
 def download_parallel(photos, folder, workers):
     executor = ThreadPoolExecutor(workers)
     futures = [executor.submit(download_photo, photo, folder) for photo in photos]
     futures[0].result()
-""",
-    ),
-    "futures cancelled": (
-        "never done",
-        """
+"""),
+    "futures cancelled": ("never done", """
 def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(workers) as executor:
         futures = [executor.submit(download_photo, photo, folder) for photo in photos]
         executor.shutdown(cancel_futures=True)
-""",
-    ),
-    "called instead of passed to submit": (
-        "called instead of passed",
-        """
+"""),
+    "called instead of passed to submit": ("called instead of passed", submitted("download_photo(photo, folder)")),
+    "called instead of passed to a thread": ("called instead of passed", """
 def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        for photo in photos:
-            executor.submit(download_photo(photo, folder))
-""",
-    ),
-    "called instead of passed to a thread": (
-        "called instead of passed",
-        """
-def download_parallel(photos, folder, workers):
-    threads = [threading.Thread(target=download_photo(photo, folder)) for photo in photos]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-""",
-    ),
-    "the serial loop again": (
-        "by the notebook's own thread",
-        """
+    threads = [threading.Thread(target=download_photo(photo, folder)) for photo in photos]""" + STARTED_AND_JOINED),
+    "the serial loop again": ("by the notebook's own thread", """
 def download_parallel(photos, folder, workers):
     for photo in photos:
         download_photo(photo, folder)
-""",
-    ),
-    "result inside of the submitting loop": (
-        "never were two items in work at the same time",
-        """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        for photo in photos:
-            executor.submit(download_photo, photo, folder).result()
-""",
-    ),
-    "start and join in one loop": (
-        "never were two items in work at the same time",
-        """
+"""),
+    "result inside of the submitting loop": ("never were two items in work at the same time",
+        submitted("download_photo, photo, folder", ".result()")),
+    "start and join in one loop": ("never were two items in work at the same time", """
 def download_parallel(photos, folder, workers):
     for photo in photos:
         thread = threading.Thread(target=download_photo, args=(photo, folder))
         thread.start()
         thread.join()
-""",
-    ),
-    "a lock around everything": (
-        "never were two items in work at the same time",
-        """
+"""),
+    "a lock around everything": ("never were two items in work at the same time", """
 lock = threading.Lock()
 
 def one(photo, folder):
     with lock:
         download_photo(photo, folder)
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(one, photos, repeat(folder)))
-""",
-    ),
-    "asyncio without threads": (
-        "by the notebook's own thread",
-        """
+""" + in_threads("one, photos, repeat(folder)")),
+    "asyncio without threads": ("by the notebook's own thread", """
 import asyncio
-
 async def one(photo, folder):
     download_photo(photo, folder)
 
 def download_parallel(photos, folder, workers):
     async def everything():
         await asyncio.gather(*(one(photo, folder) for photo in photos))
-
     import nest
     nest.run(everything())
-""",
-    ),
-    "a coroutine function": (
-        "returned a coroutine",
-        """
+"""),
+    "a coroutine function": ("returned a coroutine", """
 import asyncio
-
 async def download_parallel(photos, folder, workers):
     await asyncio.gather(*(asyncio.to_thread(download_photo, photo, folder) for photo in photos))
-""",
-    ),
-    "a generator function": (
-        "returned a generator",
-        """
+"""),
+    "a generator function": ("returned a generator", """
 def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(workers) as executor:
         yield from executor.map(download_photo, photos, repeat(folder))
-""",
-    ),
-    "built-in map, never consumed": (
-        "returned a lazy iterator",
-        """
+"""),
+    "built-in map, never consumed": ("returned a lazy iterator", """
 def download_parallel(photos, folder, workers):
     return map(lambda photo: download_photo(photo, folder), photos)
-""",
-    ),
-    "addresses opened, nothing saved": (
-        "never done: nothing was saved",
-        """
+"""),
+    "addresses opened, nothing saved": ("never done: nothing was saved", """
 import requests
-
 def open_only(photo):
     return requests.get(photo.url).status_code
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(open_only, photos))
-""",
-    ),
-    "one photo again and again": (
-        "others were done instead",
-        """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, [photos[0]] * len(photos), repeat(folder)))
-""",
-    ),
-    "every thread does the whole list": (
-        "done already",
-        """
+""" + in_threads("open_only, photos")),
+    "one photo again and again": ("others were done instead",
+        in_threads("download_photo, [photos[0]] * len(photos), repeat(folder)")),
+    "every thread does the whole list": ("done already", """
 def all_of_them(photos, folder):
     for photo in photos:
         download_photo(photo, folder)
@@ -505,170 +384,61 @@ def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(4) as executor:
         for _ in range(4):
             executor.submit(all_of_them, photos, folder)
-""",
-    ),
-    "only the first ten": (
-        "never done: nothing was saved",
-        """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos[:10], repeat(folder)))
-""",
-    ),
-    "zip cuts the list": (
-        "never done: nothing was saved",
-        """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos, [folder] * workers))
-""",
-    ),
-    "into images/, where they are already": (
-        "already there, in images",
-        """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos, repeat("images")))
-""",
-    ),
-    "leaves out what exists in images/": (
-        "skipped what was already there",
-        """
+"""),
+    "only the first ten": ("never done: nothing was saved", in_threads("download_photo, photos[:10], repeat(folder)")),
+    "zip cuts the list": ("never done: nothing was saved", in_threads("download_photo, photos, [folder] * workers")),
+    "into images/, where they are already": ("already there, in images",
+        in_threads('download_photo, photos, repeat("images")')),
+    "leaves out what exists in images/": ("skipped what was already there", """
 def one(photo, folder):
     if not (Path("images") / f"{photo.id}.jpg").exists():
         download_photo(photo, folder)
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(one, photos, repeat(folder)))
-""",
-    ),
-    "into a folder of its own": (
-        "another folder than the one that was given",
-        """
-def download_parallel(photos, folder, workers):
-    Path("mine").mkdir(exist_ok=True)
-    for old in Path("mine").iterdir():
-        old.unlink()
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos, repeat("mine")))
-""",
-    ),
-    "copied from images/": (
-        "download_photo did not write them",
-        """
-import shutil
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        for photo in photos:
-            executor.submit(shutil.copy, f"images/{photo.id}.jpg", folder)
-""",
-    ),
-    "exceptions in futures that nobody reads": (
-        "nobody looked at them",
-        """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        for photo in photos:
-            executor.submit(download_photo, photo)
-""",
-    ),
-    "exceptions swallowed by a bare except": (
-        "an `except` that hides",
-        """
+""" + in_threads("one, photos, repeat(folder)")),
+    "into a folder of its own": ("another folder than the one that was given", in_threads(
+        'download_photo, photos, repeat("mine")',
+        'Path("mine").mkdir(exist_ok=True)', 'for old in Path("mine").iterdir():', "    old.unlink()",
+    )),
+    "copied from images/": ("download_photo did not write them",
+        "\nimport shutil" + submitted('shutil.copy, f"images/{photo.id}.jpg", folder')),
+    "exceptions in futures that nobody reads": ("nobody looked at them", submitted("download_photo, photo")),
+    "exceptions swallowed by a bare except": ("an `except` that hides", """
 def one(photo):
     try:
         return download_photo(photo)
     except:
         pass
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(one, photos))
-""",
-    ),
-    "wrong arguments": (
-        "stopped with TypeError",
-        """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos))
-""",
-    ),
-    "smaller photos": (
-        "wrong quality",
-        """
+""" + in_threads("one, photos")),
+    "wrong arguments": ("stopped with TypeError", in_threads("download_photo, photos")),
+    "smaller photos": ("wrong quality", """
 def small(photo):
     return helpers.Photo(photo.id, photo.url.replace("w=1080", "w=400"))
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, map(small, photos), repeat(folder)))
-""",
-    ),
-    "cut short afterwards": (
-        "half-written",
-        """
+""" + in_threads("download_photo, map(small, photos), repeat(folder)")),
+    "cut short afterwards": ("half-written", """
 def one(photo, folder):
     outcome = download_photo(photo, folder)
     body = Path(outcome.path).read_bytes()
     Path(outcome.path).write_bytes(body[:300])
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(one, photos, repeat(folder)))
-""",
-    ),
-    "other bytes": (
-        "other bytes",
-        """
+""" + in_threads("one, photos, repeat(folder)")),
+    "other bytes": ("other bytes", """
 def one(photo, folder):
     outcome = download_photo(photo, folder)
     with open(outcome.path, "ab") as file:
         file.write(b"mine")
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(one, photos, repeat(folder)))
-""",
-    ),
-    "deleted afterwards": (
-        "missing in the folder",
-        """
+""" + in_threads("one, photos, repeat(folder)")),
+    "deleted afterwards": ("missing in the folder", """
 def one(photo, folder):
     Path(download_photo(photo, folder).path).unlink()
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(one, photos, repeat(folder)))
-""",
-    ),
-    "chdir into the folder": (
-        "another folder",
-        """
-def download_parallel(photos, folder, workers):
-    os.chdir(folder)
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos, repeat(".")))
-""",
-    ),
-    "serial loop with a clock": (
-        "by the notebook's own thread",
-        """
+""" + in_threads("one, photos, repeat(folder)")),
+    "chdir into the folder": ("another folder", in_threads('download_photo, photos, repeat(".")', "os.chdir(folder)")),
+    "serial loop with a clock": ("by the notebook's own thread", """
 import time
-
-
 def download_parallel(photos, folder, workers):
     start = time.time()
     for p in photos:
         download_photo(p, folder)
     return time.time() - start
-""",
-    ),
-    "mkdir if not exists, last chunk dropped": (
-        "never done: nothing was saved",
-        """
+"""),
+    "mkdir if not exists, last chunk dropped": ("never done: nothing was saved", """
 def download_parallel(photos, folder, workers):
     if not os.path.exists(folder):
         os.makedirs(folder)
@@ -676,89 +446,34 @@ def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(7) as e:
         for i in range(7):
             e.submit(lambda ps: [download_photo(p, folder) for p in ps], photos[i * n : (i + 1) * n])
-""",
-    ),
-    "one worker only": (
-        "one worker did all",
-        """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(1) as e:
-        list(e.map(download_photo, photos, repeat(folder)))
-""",
-    ),
-    "map returned, arguments missing": (
-        "nobody looked at them",
-        """
+"""),
+    "one worker only": ("one worker did all", in_threads(
+        "download_photo, photos, repeat(folder)", pool="ThreadPoolExecutor(1)")),
+    "map returned, arguments missing": ("nobody looked at them", """
 def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(workers) as executor:
         return executor.map(download_photo, photos)
-""",
-    ),
-    "suppress": (
-        "or a suppress",
-        """
+"""),
+    "suppress": ("or a suppress", """
 import contextlib
-
-
 def one(p):
     with contextlib.suppress(Exception):
         download_photo(p)
-
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(one, photos))
-""",
-    ),
-    "sys.exit in the function": (
-        "SystemExit",
-        """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos, repeat(folder)))
-    sys.exit()
-""",
-    ),
-    "asyncio.run in the notebook": (
-        "running",
-        """
+""" + in_threads("one, photos")),
+    "sys.exit in the function": ("SystemExit", RIGHT_DOWNLOADS["executor map"] + "    sys.exit()\n"),
+    "asyncio.run in the notebook": ("running", """
 import asyncio
-
-
 def download_parallel(photos, folder, workers):
     async def go():
         await asyncio.gather(*(asyncio.to_thread(download_photo, p, folder) for p in photos))
-
     asyncio.run(go())
-""",
-    ),
-    "deletes the folder at the end": (
-        "deleted the folder",
-        """
-import shutil
-
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos, repeat(folder)))
-    shutil.rmtree(folder)
-""",
-    ),
-    "writes a log": (
-        "should not be",
-        """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos, repeat(folder)))
-    Path(folder, "log.txt").write_text("done")
-""",
-    ),
-    "race on a counter": (
-        "done",
-        """
+"""),
+    "deletes the folder at the end": ("deleted the folder",
+        "\nimport shutil\n" + RIGHT_DOWNLOADS["executor map"] + "    shutil.rmtree(folder)\n"),
+    "writes a log": ("should not be",
+        RIGHT_DOWNLOADS["executor map"] + '    Path(folder, "log.txt").write_text("done")\n'),
+    "race on a counter": ("done", """
 import time
-
-
 def work(photos, folder):
     global n
     while n < len(photos):
@@ -767,282 +482,112 @@ def work(photos, folder):
         n = i + 1
         download_photo(photos[i], folder)
 
-
 def download_parallel(photos, folder, workers):
     global n
     n = 0
-    ts = [threading.Thread(target=work, args=(photos, folder)) for _ in range(workers)]
-    for t in ts:
-        t.start()
-    for t in ts:
-        t.join()
-""",
-    ),
-    "starmap lazily": (
-        "returned a lazy iterator",
-        """
+    threads = [threading.Thread(target=work, args=(photos, folder)) for _ in range(workers)]""" + STARTED_AND_JOINED),
+    "starmap lazily": ("returned a lazy iterator", """
 import itertools
-
-
 def download_parallel(photos, folder, workers):
     return itertools.starmap(download_photo, zip(photos, repeat(folder)))
-""",
-    ),
-}
+"""),
+}  # fmt: skip
 
 WRONG_RESIZES = {
-    "apply_async without a join": (
-        "not waited for",
-        """
-def resize_parallel(paths, folder, size, workers):
-    pool = get_context("spawn").Pool(workers)
-    for path in paths:
-        pool.apply_async(make_thumbnail, (path, folder, size))
-""",
-    ),
-    "apply_async in a with block": (
-        "not waited for",
-        """
-def resize_parallel(paths, folder, size, workers):
-    with get_context("spawn").Pool(workers) as pool:
-        for path in paths:
-            pool.apply_async(make_thumbnail, (path, folder, size))
-""",
-    ),
-    "apply_async of a call": (
-        "called instead of passed",
-        """
-def resize_parallel(paths, folder, size, workers):
-    pool = get_context("spawn").Pool(workers)
-    for path in paths:
-        pool.apply_async(make_thumbnail(path, folder, size))
-    pool.close()
-    pool.join()
-""",
-    ),
-    "Pool.apply, one at a time": (
-        "never were two items in work at the same time",
-        """
-def resize_parallel(paths, folder, size, workers):
-    with get_context("spawn").Pool(workers) as pool:
-        for path in paths:
-            pool.apply(make_thumbnail, (path, folder, size))
-""",
-    ),
-    "processes started and joined one by one": (
-        "never were two items in work at the same time",
-        """
+    "apply_async without a join": ("not waited for", applied("make_thumbnail, (path, folder, size)")),
+    "apply_async in a with block": ("not waited for", in_pool(
+        "for path in paths:", "    pool.apply_async(make_thumbnail, (path, folder, size))")),
+    "apply_async of a call": ("called instead of passed", applied("make_thumbnail(path, folder, size)") + POOL_ENDED),
+    "Pool.apply, one at a time": ("never were two items in work at the same time", in_pool(
+        "for path in paths:", "    pool.apply(make_thumbnail, (path, folder, size))")),
+    "processes started and joined one by one": ("never were two items in work at the same time", """
 def resize_parallel(paths, folder, size, workers):
     for path in paths:
         process = get_context("fork").Process(target=make_thumbnail, args=(path, folder, size))
         process.start()
         process.join()
-""",
-    ),
-    "a function of the notebook in an executor": (
-        "shrink is defined in this notebook",
-        """
+"""),
+    "a function of the notebook in an executor": ("shrink is defined in this notebook", """
 def shrink(path, folder, size):
     return make_thumbnail(path, folder, size)
-
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(executor.map(shrink, paths, repeat(folder), repeat(size)))
-""",
-    ),
+""" + in_processes("shrink, paths, repeat(folder), repeat(size)")),
     "a function of the notebook in a Pool": (
-        "a Pool waits for their tasks for ever. The likely cause: shrink is defined",
-        """
+        "a Pool waits for their tasks for ever. The likely cause: shrink is defined", """
 def shrink(path):
     return make_thumbnail(path, "x", 200)
-
-def resize_parallel(paths, folder, size, workers):
-    with get_context("spawn").Pool(workers) as pool:
-        pool.map(shrink, paths)
-""",
-    ),
-    "a lambda in a process pool": (
-        "can't travel to a worker process",
-        """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(executor.map(lambda path: make_thumbnail(path, folder, size), paths))
-""",
-    ),
-    "an inner function in a process pool": (
-        "can't travel to a worker process",
-        """
+""" + in_pool("pool.map(shrink, paths)")),
+    "a lambda in a process pool": ("can't travel to a worker process",
+        in_processes("lambda path: make_thumbnail(path, folder, size), paths")),
+    "an inner function in a process pool": ("can't travel to a worker process", """
 def resize_parallel(paths, folder, size, workers):
     def one(path):
         return make_thumbnail(path, folder, size)
-
     with get_context("spawn").Pool(workers) as pool:
         pool.map(one, paths)
-""",
-    ),
-    "default size instead of the given one": (
-        "wrong size",
-        """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(100)))
-""",
-    ),
-    "beside the originals": (
-        "beside the originals",
-        """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(executor.map(make_thumbnail, paths, repeat("images"), repeat(size)))
-""",
-    ),
-    "thumbnails of thumbnails": (
-        "made of thumbnails",
-        """
-def resize_parallel(paths, folder, size, workers):
-    small = sorted(Path("thumbnails").glob("*.jpg"))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(executor.map(make_thumbnail, small, repeat(folder), repeat(size)))
-""",
-    ),
-    "into thumbnails/, where they are already": (
-        "already there, in thumbnails",
-        """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(executor.map(make_thumbnail, paths, repeat("thumbnails"), repeat(size)))
-""",
-    ),
-    "exceptions in results that nobody reads": (
-        "nobody looked at them",
-        """
-def resize_parallel(paths, folder, size, workers):
-    pool = get_context("spawn").Pool(workers)
-    for path in paths:
-        pool.apply_async(make_thumbnail, (path,))
-    pool.close()
-    pool.join()
-""",
-    ),
-    "joblib delayed, never run": (
-        "never done: nothing was saved",
-        """
+"""),
+    "default size instead of the given one": ("wrong size",
+        in_processes("make_thumbnail, paths, repeat(folder), repeat(100)")),
+    "beside the originals": ("beside the originals",
+        in_processes('make_thumbnail, paths, repeat("images"), repeat(size)')),
+    "thumbnails of thumbnails": ("made of thumbnails", in_processes(
+        "make_thumbnail, small, repeat(folder), repeat(size)", 'small = sorted(Path("thumbnails").glob("*.jpg"))'
+    )),
+    "into thumbnails/, where they are already": ("already there, in thumbnails",
+        in_processes('make_thumbnail, paths, repeat("thumbnails"), repeat(size)')),
+    "exceptions in results that nobody reads": ("nobody looked at them",
+        applied("make_thumbnail, (path,)") + POOL_ENDED),
+    "joblib delayed, never run": ("never done: nothing was saved", """
 import joblib
-
 def resize_parallel(paths, folder, size, workers):
     return [joblib.delayed(make_thumbnail)(path, folder, size) for path in paths]
-""",
-    ),
-    "half of the list for one worker, the rest for nobody": (
-        "never done: nothing was saved",
-        """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(executor.map(make_thumbnail, paths[::2], repeat(folder), repeat(size)))
-""",
-    ),
-    "a missing worker argument": (
-        "stopped with ValueError",
-        """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(0) as executor:
-        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size)))
-""",
-    ),
-    "chunksize of the whole list": (
-        "one worker did all",
-        """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size), chunksize=len(paths)))
-""",
-    ),
-    "processes die: notebook function in spawn Process": (
-        "defined in this notebook",
-        """
+"""),
+    "half of the list for one worker, the rest for nobody": ("never done: nothing was saved",
+        in_processes("make_thumbnail, paths[::2], repeat(folder), repeat(size)")),
+    "a missing worker argument": ("stopped with ValueError", in_processes(
+        "make_thumbnail, paths, repeat(folder), repeat(size)", pool="ProcessPoolExecutor(0)")),
+    "chunksize of the whole list": ("one worker did all",
+        in_processes("make_thumbnail, paths, repeat(folder), repeat(size), chunksize=len(paths)")),
+    "processes die: notebook function in spawn Process": ("defined in this notebook", """
 def shrink(ps, folder, size):
     for p in ps:
         make_thumbnail(p, folder, size)
 
-
 def resize_parallel(paths, folder, size, workers):
-    ps = [
-        get_context("spawn").Process(target=shrink, args=(paths[i::workers], folder, size))
-        for i in range(workers)
-    ]
-    for p in ps:
-        p.start()
-    for p in ps:
-        p.join()
-""",
-    ),
-    "notebook function in spawn executor, results unread": (
-        "defined in this notebook",
-        """
+    spawn = get_context("spawn")
+    ps = [spawn.Process(target=shrink, args=(paths[i::workers], folder, size)) for i in range(workers)]
+    [p.start() for p in ps]
+    [p.join() for p in ps]
+"""),
+    "notebook function in spawn executor, results unread": ("defined in this notebook", """
 def shrink(p, folder, size):
     return make_thumbnail(p, folder, size)
-
 
 def resize_parallel(paths, folder, size, workers):
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
         for p in paths:
             executor.submit(shrink, p, folder, size)
-""",
-    ),
-    "error_callback ignored": (
-        "nobody looked",
-        """
-def resize_parallel(paths, folder, size, workers):
-    pool = get_context("spawn").Pool(workers)
-    for p in paths:
-        pool.apply_async(make_thumbnail, (p,), error_callback=lambda e: None)
-    pool.close()
-    pool.join()
-""",
-    ),
-    "imap not consumed": (
-        "not waited for",
-        """
-def resize_parallel(paths, folder, size, workers):
-    with get_context("spawn").Pool(workers) as pool:
-        pool.imap(make_thumbnail, paths)
-""",
-    ),
-    "files of the serial run deleted": (
-        "changed or deleted 5 files",
-        """
-def resize_parallel(paths, folder, size, workers):
-    for old in sorted(Path("thumbnails").iterdir())[:5]:
-        old.unlink()
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size)))
-""",
-    ),
-}
+"""),
+    "error_callback ignored": ("nobody looked",
+        applied("make_thumbnail, (path,), error_callback=lambda e: None") + POOL_ENDED),
+    "imap not consumed": ("not waited for", in_pool("pool.imap(make_thumbnail, paths)")),
+    "files of the serial run deleted": ("changed or deleted 5 files", in_processes(
+        "make_thumbnail, paths, repeat(folder), repeat(size)",
+        'for old in sorted(Path("thumbnails").iterdir())[:5]:', "    old.unlink()",
+    )),
+}  # fmt: skip
 
 # name: code which never ends by itself
 STUCK = {
     "lock never released in executor": """
 lock2 = threading.Lock()
 
-
 def one(p, f):
     lock2.acquire()
     download_photo(p, f)
-
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(one, photos, repeat(folder)))
-""",
+""" + in_threads("one, photos, repeat(folder)"),
     "endless loop in worker process": """
 def one(p, f, s):
     while True:
         pass
-
-
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as e:
-        list(e.map(one, paths, repeat(folder), repeat(size)))
-""",
-}
+""" + in_processes("one, paths, repeat(folder), repeat(size)", pool=SPAWN.replace("spawn", "fork")),
+}  # fmt: skip

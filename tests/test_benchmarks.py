@@ -66,9 +66,8 @@ def test_every_tool_has_a_row_and_a_missing_one_is_named(quick: Path) -> None:
     found = tables((quick / "results.md").read_text(encoding="utf-8"))
     rows = {row[0]: row[1] for head, rows in found for row in rows if head[0] != "target"}
     assert set(rows) >= {*downloads.CLIENTS, *downloads.LADDER, *thumbnails.TOOLS}
-    for name, package in {
-        thumbnails.COMMAND: "libvips-tools", downloads.CURL: "curl", downloads.ARIA2C: "aria2",
-    }.items():  # fmt: skip
+    packages = {thumbnails.COMMAND: "libvips-tools", downloads.CURL: "curl", downloads.ARIA2C: "aria2"}
+    for name, package in packages.items():
         assert rows[name] == f"not installed: apt-get install {package}"
     with pytest.raises(common.Refused, match=r"^not installed: pip install -r requirements-bench.txt$"):
         common.needs("no-such-package-as-this")
@@ -156,23 +155,20 @@ def test_unequal_thumbnails_get_no_figure(paths: list[Path], tmp_path: Path, rea
         thumbnails.side_by_side(options, paths, 200, {"ours": UNEQUAL[reason]})
 
 
-def cut(photos: Sequence[helpers.Photo], folder: Path) -> None:
-    """Keeps a photo of which not all has arrived."""
-    (path := folder / f"{photos[0].id}.jpg").write_bytes(path.read_bytes()[:-1000])
+SPOILED = {
+    "cut": lambda first, second: first.write_bytes(first.read_bytes()[:-1000]),  # not all of it has arrived
+    "twice the same": lambda first, second: first.write_bytes(second.read_bytes()),
+}
 
 
-def twice_the_same(photos: Sequence[helpers.Photo], folder: Path) -> None:
-    (folder / f"{photos[0].id}.jpg").write_bytes((folder / f"{photos[1].id}.jpg").read_bytes())
-
-
-@pytest.mark.parametrize("spoil", [cut, twice_the_same])
+@pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
 def test_unequal_downloads_get_no_figure(photos: list[helpers.Photo], tmp_path: Path, spoil: Callable) -> None:
     digests, same = downloads.reference(photos[:4]), common.same_files(4)
     for photo in photos[:4]:
         helpers.download_photo(photo, tmp_path)
     downloads.check(photos[:4], digests, tmp_path)
     same(tmp_path)
-    spoil(photos[:4], tmp_path)
+    spoil(*(tmp_path / f"{photo.id}.jpg" for photo in photos[:2]))
     with pytest.raises(common.Refused, match=r"^unequal work: 3 of 4 photos are right$"):
         downloads.check(photos[:4], digests, tmp_path)
     with pytest.raises(common.Refused, match="other files than in the first run"):

@@ -17,11 +17,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import copy_project
+from conftest import ROOT, copy_project
 from playwright.sync_api import Page, sync_playwright
 from published import published
 
-ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: on Debian and Ubuntu, apt-get install chromium")
 PHOTOS = 40

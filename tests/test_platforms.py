@@ -3,63 +3,61 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT, resize_serial
+from conftest import ROOT
 
 import helpers
-from helpers import Photo, Secret, Source, make_thumbnail
+from helpers import Photo, Secret, Source
 from kit.machine import code_digest
 
-
-def resize_processes(paths: Sequence[Path], folder: Path, size: int, method: str) -> None:
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as executor:
-        list(executor.map(make_thumbnail, paths, repeat(folder), repeat(size)))
-
-
-@pytest.mark.parametrize("method", [name for name in multiprocessing.get_all_start_methods() if name != "fork"])
-def test_every_start_method_gives_the_same_files(method: str, images: list[Path]) -> None:
-    serial = helpers.timed_run(resize_serial, images, 120)
-    parallel = helpers.timed_run(resize_processes, images, 120, method)
-    assert parallel.mode == "processes" and len(parallel.files) == 12
-    assert helpers.compare(serial, parallel) > 0
-
-
-LOCALE = """
-import json, sys
+PROGRAM = """
+import json, sys, warnings
 from pathlib import Path
-import helpers
+warnings.filterwarnings("error", category=EncodingWarning, module="helpers|kit|checks|practice|__main__")
+import checks, helpers, practice
 settings = helpers.load_settings()
-record = {"id": "abcdefghijk", "description": "K\\u00e4se"}
-path = Path("cache/metadata/here.jsonl")
-path.parent.mkdir(parents=True)
-line = json.dumps({"source": "here", "photos": [record]}, ensure_ascii=False)
-path.write_bytes(line.encode("utf-8") + b"\\n")
+assert helpers.environment() and settings.photos == 7 and sys.flags.utf8_mode == 0
 source = helpers.Source("here", "here", "http://127.0.0.1:9", [], settings.access_key)
-assert helpers.collect_photos(source, 1) == [record]
-assert helpers.environment()
-print(sys.flags.utf8_mode, settings.photos)
+assert helpers.collect_photos(source, 1) == [{"id": "abcdefghijk", "description": "K\\u00e4se"}]
+photo = helpers.Photo(*json.loads(Path("photo.json").read_text(encoding="utf-8")))
+def download_serial(photos, folder):
+    for photo in photos:
+        helpers.download_photo(photo, folder)
+run = helpers.timed_run(download_serial, [photo])
+helpers.keep(run, "images")
+def download_parallel(photos, folder, workers):
+    download_serial(photos, folder)
+print(checks.check(download_parallel, run, [photo], 1))
+try:
+    open("photo.json")
+except EncodingWarning:
+    print("warnings are on")
 """
 
 
-def test_files_are_read_as_utf8_whatever_the_system_thinks(tmp_path: Path) -> None:
+def test_text_files_are_utf8_whatever_the_system_thinks(photos: list[Photo]) -> None:
+    """Python warns where an encoding is left to the system; here the warning of our own modules is an error."""
     example = (ROOT / "config.ini.example").read_text(encoding="utf-8").replace("photos = 1500", "photos = 7")
-    (tmp_path / "config.ini.example").write_text("; Größe\n" + example, encoding="utf-8")
-    (tmp_path / "program.py").write_text(LOCALE, encoding="utf-8")
-    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split() == ["0", "7"]
+    line = json.dumps({"source": "here", "photos": [{"id": "abcdefghijk", "description": "Käse"}]}, ensure_ascii=False)
+    Path("cache/metadata").mkdir(parents=True)
+    for name, text in {
+        "config.ini.example": "; Größe\n" + example, "cache/metadata/here.jsonl": line + "\n",
+        "photo.json": json.dumps([photos[0].id, photos[0].url]), "program.py": PROGRAM,
+    }.items():  # fmt: skip
+        Path(name).write_text(text, encoding="utf-8")
+    system = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-X", "warn_default_encoding", "program.py"]
+    environment = {**os.environ, **system, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 0 and "warnings are on" in done.stdout, done.stderr[-1000:]
 
 
 def test_of_two_ids_that_differ_in_capitals_one_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -81,17 +79,15 @@ def test_of_two_ids_that_differ_in_capitals_one_is_kept(tmp_path: Path, capsys: 
 def test_workers_find_helpers_after_a_change_of_folder(tmp_path: Path) -> None:
     """Colab starts its kernel elsewhere, and the student changes the folder with %cd."""
     program = (
-        "import multiprocessing.pool, os; os.chdir('project')\n"
-        "import helpers\n"
+        "import multiprocessing.pool, os; os.chdir('project'); import helpers\n"
         "with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
         "    print(pool.apply(helpers.thumbnail_bytes, ['a', b''])[0].status)\n"
     )
-    (tmp_path / "project").mkdir()
-    shutil.copy(ROOT / "helpers.py", tmp_path / "project")
     shutil.copytree(ROOT / "kit", tmp_path / "project" / "kit")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    shutil.copy(ROOT / "helpers.py", tmp_path / "project")
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True, timeout=60)
     assert done.stdout == "failed\n", done.stderr[-500:]
 
 
@@ -120,39 +116,6 @@ def test_a_version_that_nobody_tried_is_marked(monkeypatch: pytest.MonkeyPatch) 
     packages = helpers.environment()["Packages"]
     assert "Pillow 11.3.0 (requirements.txt asks for ~=" in packages and "tornado 99.0" in packages
     assert "tornado 99.0 (" not in packages  # not in requirements.txt
-
-
-# --- Files ------------------------------------------------------------------------------------------------------
-
-
-def test_every_text_file_names_its_encoding(photos: list[Photo]) -> None:
-    """Python warns where an encoding is left to the system; here the warning of our own modules is an error."""
-    (photo := Path("photo.json")).write_text(json.dumps([photos[0].id, photos[0].url]), encoding="utf-8")
-    program = f"""
-import json, sys, warnings
-warnings.filterwarnings("error", category=EncodingWarning, module="helpers|kit|checks|practice|__main__")
-import checks, helpers, practice
-settings = helpers.load_settings()
-helpers.environment()
-photo = helpers.Photo(*json.load(open({photo.name!r}, encoding="utf-8")))
-def download_serial(photos, folder):
-    for photo in photos:
-        helpers.download_photo(photo, folder)
-run = helpers.timed_run(download_serial, [photo])
-helpers.keep(run, "images")
-def download_parallel(photos, folder, workers):
-    download_serial(photos, folder)
-print(checks.check(download_parallel, run, [photo], 1))
-try:
-    open({photo.name!r})
-except EncodingWarning:
-    print("warnings are on")
-"""
-    shutil.copy(ROOT / "config.ini.example", ".")
-    command = [sys.executable, "-X", "warn_default_encoding", "-c", program]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=120)
-    assert done.returncode == 0 and "warnings are on" in done.stdout, done.stderr[-1000:]
 
 
 # --- The version of the modules -----------------------------------------------------------------------------------
@@ -191,8 +154,7 @@ def test_the_digest_of_code_is_the_same_on_all_versions_of_python(digest: Callab
 
 @pytest.mark.parametrize("change", [
     lambda code: code.replace("\n", "\r\n"),
-    lambda code: "\ufeff# a comment\n" + code,
-    lambda code: '"""What this is for."""\n' + code,
+    lambda code: '\ufeff# a comment\n"""What this is for."""\n' + code,
     lambda code: code.replace("str:\n", "str:\n    '''What it does.\n\n    More.'''  # and why\n"),
     lambda code: code.replace("Some:\n", "Some:\n    'What it is.'\n\n\n"),
     lambda code: code.replace("1, 2.5", "\n        0x1,\n\n  2.50"),

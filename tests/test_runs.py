@@ -40,8 +40,8 @@ def resize_threads(images: list[Path], folder: Path, size: int = 200) -> None:
         list(executor.map(work, (images[n::4] for n in range(4))))
 
 
-def resize_processes(images: list[Path], folder: Path) -> None:
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+def resize_processes(images: list[Path], folder: Path, method: str = "spawn") -> None:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as executor:
         list(executor.map(helpers.make_thumbnail, images, [folder] * len(images)))
 
 
@@ -53,11 +53,12 @@ def baseline(images: list[Path]) -> Run:
 # --- what a run says ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("function", "mode", "workers"), [
-    (resize_serial, "serial", {1}), (resize_threads, "threads", {4}), (resize_processes, "processes", {1, 2}),
+@pytest.mark.parametrize(("function", "rest", "mode", "workers"), [
+    (resize_serial, [], "serial", {1}), (resize_threads, [], "threads", {4}),
+    *((resize_processes, [m], "processes", {1, 2}) for m in multiprocessing.get_all_start_methods() if m != "fork"),
 ])  # fmt: skip
-def test_run_reports_who_did_what(images: list[Path], baseline: Run, function: Callable, mode: str, workers) -> None:
-    run = timed_run(function, images)
+def test_run_reports_who_did_what(images: list[Path], baseline: Run, function, rest: list, mode: str, workers) -> None:
+    run = timed_run(function, images, *rest)
     assert (run.task, run.mode) == ("resize", mode)
     assert run.workers in workers
     assert run.items == tuple(str(image) for image in images)
@@ -189,6 +190,7 @@ def test_mode_is_read_from_the_workers(workers: list[str], mode: str, label: str
 # --- wrong functions, and the rule that each of them breaks -------------------------------------------------------
 
 
+ELSEWHERE = "12 files were written to another folder than the one that was given"
 WRONG = {  # what is done in place of resizing each image into the folder, and the rule that it breaks
     "all but one": (lambda images, folder: resize_serial(images[1:], folder), "1 of 12 items were never done"),
     "without helpers": (
@@ -198,21 +200,14 @@ WRONG = {  # what is done in place of resizing each image into the folder, and t
     "one twice": (
         lambda images, folder: (
             resize_serial(images, folder), (folder / images[0].name).unlink(), resize_serial(images[:1], folder)
-        ),
-        "1 items were done more than once, or were not on the list",
+        ), "1 items were done more than once, or were not on the list",
     ),
     "one instead of another": (
-        lambda images, folder: resize_serial([*images[1:], images[0].with_name("00040.jpg")], folder),
+        lambda images, folder: resize_serial(another_instead(images), folder),
         "1 of 12 items were never done; 1 items were done more than once",
     ),
-    "elsewhere": (
-        lambda images, folder: resize_serial(images, Path("elsewhere")),
-        "12 files were written to another folder than the one that was given",
-    ),
-    "elsewhere, in processes": (
-        lambda images, folder: resize_processes(images, Path("elsewhere")),
-        "12 files were written to another folder than the one that was given",
-    ),
+    "elsewhere": (lambda images, folder: resize_serial(images, Path("elsewhere")), ELSEWHERE),
+    "elsewhere, in processes": (lambda images, folder: resize_processes(images, Path("elsewhere")), ELSEWHERE),
     "where files are": (
         lambda images, folder: resize_serial(images, Path("thumbnails")),
         "12 items were skipped because their file was there already",
@@ -228,6 +223,16 @@ WRONG = {  # what is done in place of resizing each image into the folder, and t
 }  # fmt: skip
 
 
+def another_instead(images: list[Path]) -> list[Path]:
+    return [*images[1:], images[0].with_name("00040.jpg")]
+
+
+def assert_refused(baseline: Run, run: Run, reason: str) -> None:
+    for pair in ((baseline, run), (run, baseline)):
+        with pytest.raises(UnequalWork, match=reason):
+            compare(*pair)
+
+
 @pytest.mark.parametrize(("function", "rule"), WRONG.values(), ids=WRONG)
 def test_a_wrong_function_breaks_a_rule(images: list[Path], baseline: Run, function: Callable, rule: str) -> None:
     def resize_wrong(images: list[Path], folder: Path) -> None:
@@ -239,23 +244,18 @@ def test_a_wrong_function_breaks_a_rule(images: list[Path], baseline: Run, funct
     run = timed_run(resize_wrong, images)
     assert rule in "; ".join(problems(run))
     assert rule in run.sentence()
-    for pair in ((baseline, run), (run, baseline)):
-        with pytest.raises(UnequalWork, match=re.escape(rule)):
-            compare(*pair)
+    assert_refused(baseline, run, re.escape(rule))
 
 
-def test_failed_item_is_refused_and_the_reason_is_named(images: list[Path], baseline: Run) -> None:
+def test_a_failure_is_refused_and_its_reason_is_named(
+    server: PracticeServer, photos: list[Photo], images: list[Path], baseline: Run
+) -> None:
     Path("broken.jpg").write_text("no image")
     run = timed_run(resize_serial, [*images[1:], Path("broken.jpg").absolute()])
-    with pytest.raises(UnequalWork, match=r"1 of 12 items failed: this is not an image that Pillow knows \(1\)"):
-        compare(baseline, run)
-
-
-def test_failed_download_is_refused_and_the_reason_is_named(server: PracticeServer, photos: list[Photo]) -> None:
+    assert_refused(baseline, run, r"1 of 12 items failed: this is not an image that Pillow knows \(1\)")
     gone = replace(photos[0], url=f"{server.images}/none")
     serial, run = timed_run(download_serial, photos), timed_run(download_threads, [gone, *photos[1:]])
-    with pytest.raises(UnequalWork, match=r"The threads download does not count: 1 of 30 items failed: status 404"):
-        compare(serial, run)
+    assert_refused(serial, run, "The threads download does not count: 1 of 30 items failed: status 404")
 
 
 @pytest.mark.parametrize("finished", ["never", "before the journal is read"])
@@ -282,35 +282,24 @@ def test_work_after_the_return_is_refused(
     late = "1 items were finished after the clock had stopped"
     expected = "1 of 12 items were never done" if finished == "never" else late
     assert problems(run) == [expected]
-    with pytest.raises(UnequalWork, match=expected):
-        compare(baseline, run)
+    assert_refused(baseline, run, expected)
 
 
-def test_arguments_are_passed_on_and_different_bytes_are_refused(images: list[Path], baseline: Run) -> None:
-    smaller = timed_run(resize_serial, images, 100)
-    assert problems(smaller) == []
-    assert sum(o.bytes for o in smaller.outcomes) < sum(o.bytes for o in baseline.outcomes)
-    with pytest.raises(UnequalWork, match="12 files of the serial run differ from those of the serial run"):
-        compare(baseline, smaller)
-
-
-def test_different_items_are_refused(images: list[Path], baseline: Run) -> None:
-    for items in (images[1:], [*images[1:], images[0].with_name("00040.jpg")]):
-        other = timed_run(resize_serial, items)
-        assert problems(other) == []
-        for pair in ((baseline, other), (other, baseline)):
-            with pytest.raises(UnequalWork, match="different items"):
-                compare(*pair)
-
-
-def test_different_stages_are_refused_and_the_rule_is_named(images: list[Path], baseline: Run) -> None:
+def test_right_runs_of_unequal_work_are_not_compared(images: list[Path], baseline: Run) -> None:
     def sharpen_serial(images: list[Path], folder: Path) -> None:
         resize_serial(images, folder)
 
-    other = timed_run(sharpen_serial, images)
-    assert other.task == "sharpen"
-    with pytest.raises(UnequalWork, match="stage"):
-        compare(baseline, other)
+    smaller = timed_run(resize_serial, images, 100)
+    assert sum(o.bytes for o in smaller.outcomes) < sum(o.bytes for o in baseline.outcomes)
+    for run, reason in (
+        (smaller, "12 files of the serial run differ from those of the serial run"),
+        (timed_run(resize_serial, images[1:]), "different items"),
+        (timed_run(resize_serial, another_instead(images)), "different items"),
+        (timed_run(sharpen_serial, images), "stage"),
+    ):
+        assert problems(run) == []
+        assert_refused(baseline, run, reason)
+    assert run.task == "sharpen"
 
 
 def test_items_may_be_spelled_relative_or_absolute_and_stand_in_any_order(images: list[Path], baseline: Run) -> None:
@@ -326,7 +315,7 @@ def test_items_may_be_spelled_relative_or_absolute_and_stand_in_any_order(images
 # --- afterwards -----------------------------------------------------------------------------------------------------
 
 
-def test_keep_moves_the_files_and_leaves_others_alone(images: list[Path], baseline: Run) -> None:
+def test_keep_and_discard_leave_the_records_and_the_files_of_others(images: list[Path], baseline: Run) -> None:
     content = {path.name: path.read_bytes() for path in baseline.folder.glob("*.jpg")}
     target = Path("kept") / "thumbnails"
     target.mkdir(parents=True)
@@ -335,8 +324,13 @@ def test_keep_moves_the_files_and_leaves_others_alone(images: list[Path], baseli
     assert keep(baseline, target) == sorted(target / image.name for image in images)
     assert {path.name: path.read_bytes() for path in target.iterdir()} == {**content, "mine.txt": b"mine"}
     assert not baseline.folder.exists()
-    assert compare(baseline, again := timed_run(resize_threads, images)) > 0  # its records stay
+    again, third = timed_run(resize_threads, images), timed_run(resize_serial, images)
     assert all(path.is_file() for path in keep(again, "new/place"))
+    third.discard()
+    third.discard()
+    for run in (again, third):
+        assert not run.folder.exists()
+        assert len(run.done) == len(run.files) == len(images) and compare(baseline, run) > 0
 
 
 # --- several numbers of workers -------------------------------------------------------------------------------------
@@ -356,9 +350,8 @@ def test_sweep_alternates_and_deletes_the_files(images: list[Path], capsys: pyte
     runs = sweep([resize_one, resize_other], images, [1, 4], 100, repetitions=2)
     # Never all repetitions of one kind in a row, and no files of an earlier run.
     assert calls == [("one", 1, 0), ("one", 4, 0), ("other", 1, 0), ("other", 4, 0)] * 2
-    assert [(count, run.mode) for count, run in runs] == [
-        (count, mode) for mode in ("serial", "threads") for count in (1, 4)
-    ] * 2
+    modes = {"one": "serial", "other": "threads"}
+    assert [(count, run.mode) for count, run in runs] == [(count, modes[name]) for name, count, _ in calls]
     assert all(compare(runs[0][1], run) > 0 and not run.folder.exists() for _, run in runs)
     told = capsys.readouterr().err
     assert "8/8" in told and "a line of its own" not in told
@@ -380,33 +373,21 @@ def test_sweep_ends_with_the_first_run_of_unequal_work(images: list[Path], numbe
     assert calls == [1, 2, 3, 1, 2, 3][: number + 1]
 
 
-def test_discard_deletes_the_files_and_keeps_the_records(images: list[Path], baseline: Run) -> None:
-    baseline.discard()
-    baseline.discard()
-    assert not baseline.folder.exists()
-    assert len(baseline.done) == len(baseline.files) == len(images)
-    assert compare(baseline, timed_run(resize_threads, images)) > 0
-
-
 def test_journal_is_switched_off_after_the_run_even_if_the_function_raises(images: list[Path]) -> None:
-    seen = []
-
     def resize_raising(images: list[Path], folder: Path) -> None:
-        seen.append(os.environ.get(JOURNAL_VARIABLE))
+        assert Path(os.environ[JOURNAL_VARIABLE]).is_dir()
         raise KeyboardInterrupt
 
     timed_run(resize_serial, images)
     assert JOURNAL_VARIABLE not in os.environ
     with pytest.raises(KeyboardInterrupt):
         timed_run(resize_raising, images)
-    assert Path(seen[0]).is_dir()
     assert JOURNAL_VARIABLE not in os.environ
 
 
 def test_nothing_but_the_file_is_written_outside_of_a_timed_run(images: list[Path], photos: list[Photo]) -> None:
     Path("out").mkdir()
-    outcome = helpers.download_photo(photos[0], "out")
-    assert outcome.status is Status.DONE
+    assert helpers.download_photo(photos[0], "out").status is Status.DONE
     resize_serial(images[:1], Path("out"))
     found = sorted(path.as_posix() for path in Path().rglob("*"))
     assert found == sorted(["out", f"out/{photos[0].id}.jpg", f"out/{images[0].name}"])
@@ -414,10 +395,7 @@ def test_nothing_but_the_file_is_written_outside_of_a_timed_run(images: list[Pat
 
 def test_import_of_helpers_is_light() -> None:
     code = "import helpers, json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
-    )
-    modules = set(json.loads(answer.stdout))
+    modules = set(json.loads(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, timeout=120)))
     assert "helpers" in modules
     assert modules.isdisjoint({"pandas", "matplotlib", "numpy", "IPython", "tqdm", "practice", "psutil", "tornado"})
 
@@ -428,11 +406,9 @@ def test_import_of_helpers_is_light() -> None:
 def test_progress_passes_the_items_on_and_counts_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(progress(range(30), "Downloading")) == list(range(30))
     output, line = capsys.readouterr()
-    assert output == ""
-    assert line.count("\n") == 1
+    assert (output, line.count("\n")) == ("", 1)
     last = line.strip().split("\r")[-1]
-    assert last.startswith("Downloading: 100%")
-    assert "30/30" in last
+    assert last.startswith("Downloading: 100%") and "30/30" in last
 
 
 def test_progress_stops_where_the_reader_stops_and_passes_an_exception_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -443,8 +419,7 @@ def test_progress_stops_where_the_reader_stops_and_passes_an_exception_on(capsys
     items = progress(failing(), "Resizing", total=4)
     assert [next(items), next(items)] == ["a", "b"]
     items.close()
-    last = capsys.readouterr().err.strip().split("\r")[-1]
-    assert "1/4" in last  # the second was handed out, but not finished
+    assert "1/4" in capsys.readouterr().err.strip().split("\r")[-1]  # the second was handed out, but not finished
     with pytest.raises(ValueError, match="of the items"):
         list(progress(failing(), "Resizing", total=4))
 
@@ -457,8 +432,6 @@ def test_progress_updates_one_text_output_in_a_notebook(tmp_path: Path, monkeypa
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
     (output,) = notebook.cells[0].outputs
-    assert output.output_type == "display_data"
-    assert list(output.data) == ["text/plain"]
-    assert output.data["text/plain"].startswith("Downloading: 100%")
-    assert "40/40" in output.data["text/plain"]
-    assert "\n" not in output.data["text/plain"].strip()
+    assert (output.output_type, list(output.data)) == ("display_data", ["text/plain"])
+    line = output.data["text/plain"].strip()
+    assert line.startswith("Downloading: 100%") and "40/40" in line and "\n" not in line
