@@ -16,7 +16,7 @@ from types import BuiltinFunctionType, CodeType, ModuleType
 PHOTOS = 24
 THREADS, PROCESSES = 6, 2
 SIZE = 160  # pixels, another one than the default: the function has to pass it on
-OURS = re.compile(r"(helpers|kit|checks|practice)(\.|$)")  # names of modules
+OURS = re.compile(r"(helpers|practice)$|(kit|checks)(\.|$)")  # names of modules; drawings judge nothing
 
 
 def grade(function: Callable, task: str):

@@ -1,4 +1,4 @@
-"""Images that attack, and images that are broken inside: a failed Outcome or a proper thumbnail, and no dead worker."""
+"""Images that attack, are odd, or are broken somewhere: a failed Outcome or a proper thumbnail, and no dead worker."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from conftest import jpeg
 from PIL import Image, ImageCms
-from test_thumbnail import ORIENTATION, assert_alike, gradient, thumbnail
+from test_thumbnail import assert_alike, gradient, thumbnail, turned
 
-import helpers
 from helpers import Outcome, Status, make_thumbnail
-from kit.pixels import not_a_jpeg
-from practice import PracticeServer
 
 try:
     import resource
@@ -50,12 +48,6 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "thumbnails"
     folder.mkdir()
     return folder
-
-
-def jpeg(image: Image.Image, **options: object) -> bytes:
-    body = io.BytesIO()
-    image.save(body, "JPEG", **options)
-    return body.getvalue()
 
 
 def with_little_memory(path: Path, folder: Path) -> Outcome:
@@ -90,24 +82,19 @@ def png_of(width: int, height: int, *chunks: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-def gif_of(width: int, height: int) -> bytes:
+def small_with(kind: str, at: int, size: bytes) -> bytes:
+    """A small image of this kind, whose size in pixels stands at this place, and is another there."""
     body = io.BytesIO()
-    Image.new("P", (8, 8)).save(body, "GIF")
-    return body.getvalue()[:6] + struct.pack("<HH", width, height) + body.getvalue()[10:]
-
-
-def bmp_of(width: int, height: int) -> bytes:
-    body = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(body, "BMP")
-    return body.getvalue()[:18] + struct.pack("<ii", width, height) + body.getvalue()[26:]
+    Image.new("P", (8, 8)).save(body, kind)
+    return body.getvalue()[:at] + size + body.getvalue()[at + len(size) :]
 
 
 BOMBS = {
     "JPEG": lambda: jpeg_of(65_500, 65_500),
     "progressive JPEG": lambda: jpeg_of(65_500, 65_500, progressive=True),
     "PNG": lambda: png_of(20_000, 20_000),
-    "GIF": lambda: gif_of(65_535, 65_535),
-    "BMP": lambda: bmp_of(2_000_000_000, 2_000_000_000),
+    "GIF": lambda: small_with("GIF", 6, struct.pack("<HH", 65_535, 65_535)),
+    "BMP": lambda: small_with("BMP", 18, struct.pack("<ii", 2_000_000_000, 2_000_000_000)),
 }
 
 
@@ -152,7 +139,7 @@ def test_without_enough_memory_the_outcome_says_so_and_the_worker_goes_on(
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
-def test_a_text_or_profile_that_unpacks_to_200_megabytes_is_not_kept(
+def test_a_text_or_profile_that_unpacks_to_200_megabytes_is_refused(
     tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, kind: bytes, record_property: Callable
 ) -> None:
     record_property("fault", "PNG text that unpacks to 200 MB")
@@ -162,25 +149,18 @@ def test_a_text_or_profile_that_unpacks_to_200_megabytes_is_not_kept(
     path = tmp_path / "text.jpg"
     path.write_bytes(png_of(300, 200, chunk(kind, data)))
     outcome = workers.submit(with_little_memory, path, folder).result(timeout=60)
-    assert "memory" not in str(outcome.error)
-    assert (outcome.status is Status.DONE) == (folder / "text.jpg").exists()
+    assert outcome.status is Status.FAILED
+    assert outcome.error.startswith("the image is broken: Decompressed data too large")
+    assert list(folder.iterdir()) == []
 
 
 # --- odd, but images ----------------------------------------------------------------------------------------------
 
 
 def large_exif() -> bytes:
-    exif = Image.Exif()
-    exif[ORIENTATION] = 6
+    exif = turned(6)
     exif[0x010E] = "x" * 60_000  # the description
     return exif.tobytes()
-
-
-def animated_gif() -> bytes:
-    body = io.BytesIO()
-    frames = [gradient().quantize(256), *(Image.new("P", (320, 240), n) for n in range(50))]
-    frames[0].save(body, "GIF", save_all=True, append_images=frames[1:])
-    return body.getvalue()
 
 
 def cmyk(adobe: int | None) -> bytes:
@@ -193,17 +173,6 @@ def cmyk(adobe: int | None) -> bytes:
     return body[:at] + marker + body[at + length :]
 
 
-ODD: dict[str, Callable[[], bytes]] = {
-    "EXIF of 60 kB": lambda: jpeg(gradient(), exif=large_exif()),
-    "animated GIF named .jpg": animated_gif,
-    "ICC profile of 400 kB of rubbish": lambda: jpeg(gradient(), icc_profile=random.Random(1).randbytes(400_000)),
-    "CMYK with an Adobe marker": lambda: cmyk(0),
-    "16-bit PNG named .jpg": lambda: png_16_bit(),
-    "comment of 65,533 bytes": lambda: jpeg(gradient(), comment=b"x" * 65_533),
-    "a second JPEG behind the first": lambda: jpeg(gradient()) + jpeg(Image.new("RGB", (2000, 2000))),
-}
-
-
 def png_16_bit() -> bytes:
     """RGB with 16 bits for each channel, which Pillow can read but not write."""
     pixels = gradient().tobytes()
@@ -211,6 +180,16 @@ def png_16_bit() -> bytes:
     lines = (b"\0" + bytes(v for b in pixels[y * row : (y + 1) * row] for v in (b, b)) for y in range(240))
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 320, 240, 16, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"".join(lines))) + chunk(b"IEND", b"")
+
+
+ODD: dict[str, Callable[[], bytes]] = {
+    "EXIF of 60 kB": lambda: jpeg(gradient(), exif=large_exif()),
+    "ICC profile of 400 kB of rubbish": lambda: jpeg(gradient(), icc_profile=random.Random(1).randbytes(400_000)),
+    "CMYK with an Adobe marker": lambda: cmyk(0),
+    "16-bit PNG named .jpg": png_16_bit,
+    "comment of 65,533 bytes": lambda: jpeg(gradient(), comment=b"x" * 65_533),
+    "a second JPEG behind the first": lambda: jpeg(gradient()) + jpeg(Image.new("RGB", (2000, 2000))),
+}
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -226,14 +205,15 @@ def test_an_odd_image_becomes_a_proper_thumbnail(
 
 
 @pytest.mark.parametrize("adobe", [None, 1, 2, 255])
-def test_cmyk_in_other_ways_becomes_some_thumbnail(
+def test_cmyk_in_other_ways_becomes_what_pillow_sees_in_it(
     tmp_path: Path, folder: Path, adobe: int | None, record_property: Callable
 ) -> None:
     record_property("fault", "CMYK with an Adobe marker")
     record_property("times", 1)
     path = tmp_path / "odd.jpg"
     path.write_bytes(cmyk(adobe))
-    assert thumbnail(path, folder).size == (200, 150)
+    with Image.open(path) as image:
+        assert_alike(thumbnail(path, folder), image)
 
 
 # --- fuzzed -------------------------------------------------------------------------------------------------------
@@ -241,8 +221,7 @@ def test_cmyk_in_other_ways_becomes_some_thumbnail(
 
 def seeds() -> list[bytes]:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    exif = Image.Exif()
-    exif[ORIENTATION] = 6
+    exif = turned(6)
     exif[0x010F] = "Maker"
     return [
         jpeg(gradient(96, 64)),
@@ -289,9 +268,8 @@ def attack(folder: Path, numbers: range) -> Counter[str]:
     warnings.simplefilter("ignore")  # Pillow's, about broken EXIF and many pixels
     ends, bodies = Counter(), seeds()
     for number in numbers:
-        body = fuzzed(number, bodies)
         path, target = folder / f"{number}.jpg", folder / "thumbnails" / f"{number}.jpg"
-        path.write_bytes(body)
+        path.write_bytes(fuzzed(number, bodies))
         outcome = make_thumbnail(path, target.parent, 50)
         if outcome.status is Status.DONE:
             with Image.open(target) as small:
@@ -304,7 +282,6 @@ def attack(folder: Path, numbers: range) -> Counter[str]:
             assert len(outcome.error.splitlines()) == 1, number
         path.unlink()
         ends[outcome.error or outcome.status] += 1
-        ends["sound" if helpers._is_sound(body) else "not sound"] += 1
     return ends
 
 
@@ -315,103 +292,9 @@ def test_fuzzed_jpegs_neither_kill_a_worker_nor_leave_half_a_thumbnail(
     record_property("times", FUZZED)
     parts = [range(start, start + 500) for start in range(0, FUZZED, 500)]
     ends = sum(workers.map(attack, [tmp_path] * len(parts), parts), Counter())
-    assert ends["sound"] + ends["not sound"] == FUZZED
+    assert ends.total() == FUZZED
     assert list(folder.iterdir()) == []
     assert not [error for error in ends if "memory" in error]
     assert not [error for error in ends if "Error" in error or error.endswith(" ")]  # plain words
     done = ends[Status.DONE]
     assert FUZZED / 10 < done < FUZZED * 9 / 10, "the changes are too strong or too weak"
-    assert ends["sound"] < done, "what is sound can be decoded"
-
-
-# --- broken inside ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def drawn(server: PracticeServer, pictures: Path) -> list[bytes]:
-    """The practice photographs, drawn before the server starts."""
-    return [path.read_bytes() for path in sorted(pictures.glob("pictures-*/*.jpg"))]
-
-
-def valid_jpegs(bodies: list[bytes]) -> Iterator[bytes]:
-    """JPEGs of all kinds that Pillow can write, of photos, flat images and noise, tiny and small."""
-    luck = random.Random(3)
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    exif = Image.Exif()
-    exif[ORIENTATION] = 6
-    for body in bodies:
-        with Image.open(io.BytesIO(body)) as photo:
-            photo.draft(None, (300, 300))
-            photo.load()
-        for quality in (1, 30, 80, 95, 100):
-            size = luck.randrange(1, 150), luck.randrange(1, 150)
-            flat = Image.new("RGB", size, luck.choice(["black", "white", "teal"]))
-            noise = Image.effect_noise(size, 200)
-            for image in (photo if quality in (80, 95) else photo.crop((0, 0, *size)), flat, noise):
-                options = {
-                    "quality": quality,
-                    "subsampling": luck.choice(["4:4:4", "4:2:2", "4:2:0"]),
-                    "optimize": luck.random() < 0.5,
-                    "progressive": luck.random() < 0.2,
-                    "restart_marker_blocks": luck.choice([0, 0, 0, 1, 7]),
-                    "restart_marker_rows": luck.choice([0, 0, 0, 1]),
-                }
-                if luck.random() < 0.2:
-                    options |= {"exif": exif, "icc_profile": profile}
-                yield jpeg(image.convert(luck.choice(["RGB", "RGB", "L", "CMYK"])), **options)
-
-
-def test_no_valid_jpeg_is_called_broken(drawn: list[bytes], record_property: Callable) -> None:
-    tried = Counter()
-    for body in (*drawn, *valid_jpegs(drawn[::2])):
-        assert helpers._is_sound(body)
-        tried["whole"] += 1
-    for body in seeds():
-        padded = [body + bytes(20), body + body, body[:-2] + b"\xff\xff\xff\xd9", body[:-2] + b"\0\0\xff\xd9"]
-        for variant in padded:  # behind the end marker, fill bytes before it, and a few bytes too many
-            assert helpers._is_sound(variant)
-            tried["padded"] += 1
-    record_property("fault", "none: whole JPEGs, which must not be called broken")
-    record_property("times", tried.total())
-    assert len(drawn) == 60
-    assert tried["whole"] > 500
-
-
-def middle(body: bytes, length: int, piece: bytes) -> bytes:
-    """`length` bytes in the middle replaced by others; with 64 zeros, what the practice server's `corrupt` sends."""
-    half = len(body) // 2
-    return body[:half] + piece + body[half + length :]
-
-
-# name -> what it does to a photo, and which share of them must be noticed (see the docstring of helpers._is_sound)
-DAMAGES: dict[str, tuple[Callable[[bytes], bytes], float]] = {
-    "64 zero bytes": (lambda body: middle(body, 64, bytes(64)), 0.5),
-    "64 random bytes": (lambda body: middle(body, 64, random.Random(len(body)).randbytes(64)), 0.5),
-    "16 bytes missing": (lambda body: middle(body, 16, b""), 0.25),
-    "the second half missing": (lambda body: body[: len(body) // 2] + b"\xff\xd9", 1),
-    "a sixth of it twice": (lambda body: body[: len(body) // 2] + body[len(body) // 3 :], 1),
-}
-
-
-@pytest.mark.parametrize("name", DAMAGES)
-def test_most_broken_middles_are_noticed(drawn: list[bytes], name: str, record_property: Callable) -> None:
-    damage, share = DAMAGES[name]
-    damaged = [damage(body) for body in drawn]
-    record_property("fault", f"JPEG with a broken middle: {name}")
-    record_property("times", len(damaged))
-    assert not any(map(not_a_jpeg, damaged))  # first and last marker are right
-    assert sum(not helpers._is_sound(body) for body in damaged) >= len(damaged) * share
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"\xff\xd8\xff\xd9", b"<html>", jpeg(gradient())[:-2], jpeg(gradient())[:300], png_of(3, 3)],
-    ids=["nothing", "no picture", "text", "no end marker", "no scan", "PNG"],
-)
-def test_what_is_no_whole_jpeg_is_not_sound(body: bytes) -> None:
-    assert not helpers._is_sound(body)
-
-
-def test_a_bomb_is_not_decoded_by_the_check(workers: ProcessPoolExecutor) -> None:
-    for progressive in (False, True):  # a progressive one of that size would need 25 GB
-        assert workers.submit(helpers._is_sound, jpeg_of(65_500, 65_500, progressive=progressive)).result(timeout=60)

@@ -12,31 +12,27 @@ import shutil
 import socket
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from email.utils import formatdate
-from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import KEY, PATIENCE, PHOTOS, Host, another_host, source_of
+from conftest import KEY, PATIENCE, PHOTOS, Host, another_host, download_threads, source_of
+from PIL import Image
 
 import helpers
 from helpers import Outcome, Photo, Run, Secret, Source, SourceError, Status, collect_photos, keep, problems, timed_run
-from kit.transport import TRIES
+from kit import transport
+from kit.transport import BAD_BODY_TRIES, TRIES
 from practice import PracticeServer
 
 RANDOM = "/photos/random"
 EACH = 2  # photos that meet a fault once, and as many that meet it always
+BROKEN_OFF = 1  # a connection that is shut down just when it is used again costs a try: no request reaches the server
 Record = Callable[[str, object], None]
-
-
-def download_threads(photos: list[Photo], folder: Path) -> None:
-    with ThreadPoolExecutor(32) as executor:
-        list(executor.map(helpers.download_photo, photos, [folder] * len(photos)))
 
 
 def all_photos(source: Source, count: int) -> list[Photo]:
@@ -55,8 +51,8 @@ PASSING = [
     ("late answer", {"fault": "delay", "value": 4}, LATE),
     ("silence before the headers", {"fault": "silence"}, LATE),
     ("headers, then silence", {"fault": "stall"}, LATE),
-    ("body that drips", {"fault": "drip", "value": 0.05}, LATE),
-    ("headers that drip", {"fault": "drip-head", "value": 0.3}, LATE),
+    ("body that drips", {"fault": "drip", "value": 4}, LATE),
+    ("headers that drip", {"fault": "drip-head", "value": 4}, LATE),
     ("status 500", {"fault": "500"}, "status 500"),
     ("status 502 with HTML", {"fault": "502"}, "status 502"),
     ("status 503 with Retry-After in seconds", {"fault": "503", "value": 1}, "status 503"),
@@ -76,11 +72,14 @@ BAD_BODIES = [
     ("JPEG that ends in the middle", {"fault": "truncated"}, "the JPEG ends in the middle"),
 ]
 LONG = ("body longer than announced", {"fault": "long"}, "")
-ZEROS = ("JPEG with zeros in the middle", {"fault": "corrupt"}, "")
-SCRAMBLED = ("JPEG with a scrambled middle", {"fault": "scrambled"}, "")
+# A body that is broken inside, and what became of its 64 bytes in the middle.
+BROKEN = [
+    ("JPEG with zeros in the middle", {"fault": "corrupt"}, lambda piece: bytes(64)),
+    ("JPEG with a scrambled middle", {"fault": "scrambled"}, lambda piece: piece[::-1]),
+]
 UNREACHABLE = [
-    ("connection refused", "the connection was refused"),
-    ("unknown host name (DNS)", "the host's name was not found (no network?)"),
+    ("connection refused", {}, "the connection was refused"),
+    ("unknown host name (DNS)", {}, "the host's name was not found (no network?)"),
 ]
 
 
@@ -101,54 +100,42 @@ class Faulty:
         return [outcome for outcome in self.run.outcomes if outcome.item in {photo.id for photo in photos}]
 
 
-def scrambled(photo: Photo) -> bytes:
-    """What the fault "scrambled" makes of a photo."""
-    with urllib.request.urlopen(photo.url, timeout=PATIENCE) as answer:
-        body = answer.read()
-    half = len(body) // 2
-    return body[:half] + body[half : half + 64][::-1] + body[half + 64 :]
-
-
 @pytest.fixture(scope="module")
 def faulty(
     start: Callable[..., PracticeServer], pictures: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Faulty]:
     server = start(photos=2 * PHOTOS, pictures=PHOTOS)
-    kinds = [*PASSING, *BAD_BODIES, LONG, ZEROS, SCRAMBLED]
+    kinds = [*PASSING, *BAD_BODIES, LONG, *BROKEN]
     with pytest.MonkeyPatch.context() as patch, socket.socket() as closed:
         patch.chdir(tmp_path_factory.mktemp("faulty"))
-        patch.setattr(helpers, "TIMEOUT", (5, 1))
-        patch.setattr(helpers, "DEADLINE", 1.5)
+        patch.setattr(transport, "TIMEOUT", (5, 2))
         photos = all_photos(source_of(server), 2 * PHOTOS)
-        # Not in every photo this damage can be noticed (benchmarks/soundness.py): these are some where it can.
-        noticed = list(islice((photo for photo in photos if not helpers._is_sound(scrambled(photo))), 2 * EACH))
-        rest = iter([photo for photo in photos if photo not in noticed])
+        rest = iter(photos)
         date = int(time.time() + 4)
         once, always, rules = {}, {}, []
         for name, rule, _ in kinds:
-            take = iter(noticed) if name == SCRAMBLED[0] else rest
-            once[name], always[name] = ([next(take) for _ in range(EACH)] for _ in range(2))
+            once[name], always[name] = ([next(rest) for _ in range(EACH)] for _ in range(2))
             if rule.get("value") == "a date":
                 rule = {**rule, "value": formatdate(date, usegmt=True)}
             for group, times in ((once[name], {"times": 1}), (always[name], {})):
                 paths = "|".join(re.escape(urlsplit(photo.url).path) for photo in group)
                 rules.append({"path": f"^({paths})[?]", **rule, **times})
         closed.bind(("127.0.0.1", 0))  # so that nobody else gets the port; it does not listen
-        for (name, _), address in zip(
-            UNREACHABLE, (f"http://127.0.0.1:{closed.getsockname()[1]}", "http://photos.invalid"), strict=True
-        ):
+        addresses = (f"http://127.0.0.1:{closed.getsockname()[1]}", "http://photos.invalid")
+        for (name, *_), address in zip(UNREACHABLE, addresses, strict=True):
             always[name] = [replace(next(rest), url=f"{address}/{number}") for number in range(EACH)]
         healthy = list(rest)
         moved = {photo.id: photo for group in always.values() for photo in group}
         before = server.stats()["images"]
         server.faults(*rules)
-        # Answers that would drip for hours end with the server: without a deadline, tests fail instead of waiting.
+        # Silence would end with the server: without a time-out, tests fail instead of waiting.
         late = threading.Timer(PATIENCE, server.process.kill)
         late.start()
         run = timed_run(download_threads, [moved.get(photo.id, photo) for photo in photos])
         late.cancel()
         requests = server.stats()["images"] - before
         keep(run, "images")
+        assert server.process.poll() is None
         yield Faulty(run, once, always, healthy, requests, Path("images").absolute(), digests(pictures), date)
 
 
@@ -159,31 +146,25 @@ def assert_kept(faulty: Faulty, photos: list[Photo], there: bool) -> None:
         assert not there or hashlib.sha256(path.read_bytes()).hexdigest() in faulty.whole
 
 
-@pytest.mark.parametrize(("name", "rule", "words"), PASSING, ids=[name for name, *_ in PASSING])
+TROUBLE = [(name, words, TRIES) for name, _, words in PASSING + UNREACHABLE]
+TROUBLE += [(name, words, BAD_BODY_TRIES) for name, _, words in BAD_BODIES]
+
+
+@pytest.mark.parametrize(("name", "words", "tries"), TROUBLE, ids=[name for name, *_ in TROUBLE])
 def test_trouble_is_overcome_if_it_passes_and_else_fails_alone(
-    faulty: Faulty, record_property: Record, name: str, rule: dict, words: str
+    faulty: Faulty, record_property: Record, name: str, words: str, tries: int
 ) -> None:
-    once, always = faulty.outcomes(faulty.once[name]), faulty.outcomes(faulty.always[name])
-    assert {(outcome.status, outcome.error) for outcome in once} == {(Status.DONE, None)}
-    assert {(outcome.status, outcome.error, outcome.tries) for outcome in always} == {(Status.FAILED, words, TRIES)}
-    assert min(outcome.tries for outcome in once) == 2
-    assert_kept(faulty, faulty.once[name], True)
+    once, always = faulty.outcomes(faulty.once.get(name, [])), faulty.outcomes(faulty.always[name])
+    assert len(once) == (0 if name in [name for name, *_ in UNREACHABLE] else EACH)
+    assert all((outcome.status, outcome.error) == (Status.DONE, None) for outcome in once)
+    assert min((outcome.tries for outcome in once), default=2) == 2
+    assert [(o.status, o.error, o.path, o.bytes) for o in always] == [(Status.FAILED, words, "", 0)] * EACH
+    assert min(outcome.tries for outcome in always) == tries
+    assert max(outcome.tries for outcome in always) <= min(TRIES, tries + BROKEN_OFF)
+    assert_kept(faulty, faulty.once.get(name, []), True)
     assert_kept(faulty, faulty.always[name], False)
     record_property("fault", name)
-    record_property("times", EACH + EACH * TRIES)
-
-
-@pytest.mark.parametrize(("name", "rule", "words"), BAD_BODIES, ids=[name for name, *_ in BAD_BODIES])
-def test_a_body_that_is_not_the_photo_is_asked_for_once_more(
-    faulty: Faulty, record_property: Record, name: str, rule: dict, words: str
-) -> None:
-    once, always = faulty.outcomes(faulty.once[name]), faulty.outcomes(faulty.always[name])
-    assert {(outcome.status, outcome.tries) for outcome in once} == {(Status.DONE, 2)}
-    assert {(outcome.status, outcome.error, outcome.tries) for outcome in always} == {(Status.FAILED, words, 2)}
-    assert_kept(faulty, faulty.once[name], True)
-    assert_kept(faulty, faulty.always[name], False)
-    record_property("fault", name)
-    record_property("times", EACH + EACH * 2)
+    record_property("times", len(once) + len(always) * tries)
 
 
 def test_a_body_longer_than_announced_never_becomes_a_longer_file(faulty: Faulty, record_property: Record) -> None:
@@ -195,62 +176,45 @@ def test_a_body_longer_than_announced_never_becomes_a_longer_file(faulty: Faulty
     record_property("times", 2 * EACH)
 
 
-def test_zeros_in_the_middle_are_asked_for_once_more(faulty: Faulty, record_property: Record) -> None:
-    """If they come again, they could belong to the photo. What the decoder notices then is another test."""
-    once, always = faulty.outcomes(faulty.once[ZEROS[0]]), faulty.outcomes(faulty.always[ZEROS[0]])
-    assert {(outcome.status, outcome.tries) for outcome in once + always} == {(Status.DONE, 2)}
-    assert_kept(faulty, faulty.once[ZEROS[0]], True)
-    record_property("fault", "JPEG with zeros in the middle")
-    record_property("times", EACH + EACH * 2)
-
-
-def test_a_broken_middle_is_found_after_the_run_and_fetched_once_more(faulty: Faulty, record_property: Record) -> None:
-    name = SCRAMBLED[0]
-    photos = faulty.once[name] + faulty.always[name]
-    assert {outcome.tries for outcome in faulty.outcomes(photos)} == {1}
-    zeros = {photo.id for photo in faulty.always[ZEROS[0]]}
-    assert set(faulty.run.damaged) - zeros == {photo.id for photo in photos}
-    assert_kept(faulty, faulty.once[name], True)
-    assert_kept(faulty, faulty.always[name], False)
-    assert f"{len(faulty.run.damaged)} photos arrived broken inside" in "; ".join(problems(faulty.run))
-    record_property("fault", "JPEG with a scrambled middle")
-    record_property("times", EACH + EACH * 2)
-
-
-@pytest.mark.parametrize(("name", "words"), UNREACHABLE, ids=[name for name, _ in UNREACHABLE])
-def test_a_host_that_can_not_be_reached_fails_its_own_photos(
-    faulty: Faulty, record_property: Record, name: str, words: str
+@pytest.mark.parametrize(("name", "rule", "change"), BROKEN, ids=[name for name, *_ in BROKEN])
+def test_a_broken_middle_arrives_as_it_came_and_becomes_a_thumbnail_or_a_failure_that_says_why(
+    faulty: Faulty, pictures: Path, tmp_path: Path, record_property: Record, name: str, rule: dict, change: Callable
 ) -> None:
-    outcomes = faulty.outcomes(faulty.always[name])
-    assert {(outcome.status, outcome.error, outcome.tries) for outcome in outcomes} == {(Status.FAILED, words, TRIES)}
-    assert_kept(faulty, faulty.always[name], False)
+    outcomes = faulty.outcomes(faulty.once[name] + faulty.always[name])
+    assert [outcome.status for outcome in outcomes] == [Status.DONE] * 2 * EACH
+    assert max(outcome.tries for outcome in outcomes) <= 1 + BROKEN_OFF
+    drawn = [(body, len(body) // 2) for body in (path.read_bytes() for path in pictures.glob("pictures-*/*.jpg"))]
+    sent = {body[:half] + change(body[half : half + 64]) + body[half + 64 :] for body, half in drawn}
+    for outcome in outcomes:
+        path = faulty.kept / f"{outcome.item}.jpg"
+        assert path.read_bytes() in sent
+        thumbnail = helpers.make_thumbnail(path, tmp_path)
+        if thumbnail.status is Status.DONE:
+            with Image.open(thumbnail.path) as image:
+                image.load()
+        else:
+            assert re.match(r"the image is broken: \w", thumbnail.error)
+            assert not (tmp_path / path.name).exists()
     record_property("fault", name)
-    record_property("times", EACH * TRIES)
+    record_property("times", 2 * EACH)
 
 
-def test_the_others_go_on_and_the_run_ends_in_bounded_time(faulty: Faulty) -> None:
-    run = faulty.run
+def test_the_others_go_on(faulty: Faulty) -> None:
     assert {outcome.status for outcome in faulty.outcomes(faulty.healthy)} == {Status.DONE}
-    assert len(run.outcomes) == len(run.items) == 2 * PHOTOS
+    assert len(faulty.run.outcomes) == len(faulty.run.items) == 2 * PHOTOS
     assert_kept(faulty, faulty.healthy, True)
-    # Four times 1.5 s, and three pauses of 1 or 1.5 s: without a deadline, one photo would drip for two hours.
-    assert run.wall < 40
 
 
 def test_the_run_tells_how_many_retries_it_took_and_that_it_does_not_count(faulty: Faulty) -> None:
     run = faulty.run
-    unreachable = len(UNREACHABLE) * EACH * TRIES
-    zeros = {photo.id for photo in faulty.always[ZEROS[0]]}
-    again = sum(2 if name in zeros else 1 for name in run.damaged)  # after the clock had stopped
-    # A connection that is shut down just when it is used again costs a try, but no request reaches the server.
-    tries = sum(outcome.tries for outcome in run.outcomes) - unreachable + again
-    assert tries - EACH <= faulty.requests <= tries
+    tries = sum(outcome.tries for outcome in run.outcomes) - len(UNREACHABLE) * EACH * TRIES
+    assert tries - 2 * EACH <= faulty.requests <= tries  # see BROKEN_OFF: after each body that is too long
     assert run.row()["retries"] == sum(outcome.tries - 1 for outcome in run.outcomes)
     found = "; ".join(problems(run))
-    failed = EACH * (len(PASSING) + len(BAD_BODIES) + len(UNREACHABLE))
+    failed = EACH * len(TROUBLE)
     assert f"{failed} of {2 * PHOTOS} items failed" in found
     assert found in run.sentence()
-    assert not list(Path(helpers.CACHE).rglob("*.part"))
+    assert not list(helpers.CACHE.rglob("*.part"))
 
 
 def test_retry_after_is_waited_for(faulty: Faulty) -> None:
@@ -267,29 +231,15 @@ def test_retry_after_is_waited_for(faulty: Faulty) -> None:
 # --- the API ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["seconds", "date"])
-def test_the_api_is_not_asked_again_before_its_retry_after(
-    server: PracticeServer, source: Source, record_property: Record, kind: str
-) -> None:
-    after = int(time.time()) + 2 if kind == "date" else time.time() + 1
-    value = formatdate(after, usegmt=True) if kind == "date" else 1
-    server.faults({"path": RANDOM, "fault": "503", "value": value, "times": 1})
-    assert len(source.get(RANDOM, count=2)) == 2
-    assert time.time() >= after
-    record_property("fault", "status 503 of the API with Retry-After")
-    record_property("times", 1)
-
-
-def test_an_api_that_hangs_is_given_up_in_bounded_time(
+def test_an_api_that_hangs_is_given_up_after_so_many_tries(
     server: PracticeServer,
     source: Source,
     record_property: Record,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(helpers, "TIMEOUT", (5, 0.5))
-    monkeypatch.setattr(helpers, "DEADLINE", 1)
-    monkeypatch.setattr(helpers, "TRIES", 2)
+    monkeypatch.setattr(transport, "TIMEOUT", (5, 0.5))
+    monkeypatch.setattr(transport, "TRIES", 2)
     slow = [(name, rule) for name, rule, words in PASSING if words == LATE]
     server.faults(*({"path": f"{RANDOM}.*kind={rule['fault']}$", **rule} for _, rule in slow))
 
@@ -298,30 +248,26 @@ def test_an_api_that_hangs_is_given_up_in_bounded_time(
             source.get(RANDOM, count=2, kind=kind)
         return str(problem.value)
 
-    begun = time.monotonic()
+    asked = server.stats()["requests"]
     with ThreadPoolExecutor(len(slow)) as executor:
         assert all(LATE in text for text in executor.map(ask, [rule["fault"] for _, rule in slow]))
-    assert time.monotonic() - begun < 20  # the bytes that drip would take ten minutes
+    assert server.stats()["requests"] - asked == len(slow) * 2
     assert caplog.records == []  # a notebook would show them, with tracebacks
     record_property("fault", "API that hangs")
-    record_property("times", len(slow) * TRIES)
+    record_property("times", len(slow) * 2)
 
 
 # --- 1,500 photos ------------------------------------------------------------------------------------------------
 
 
 def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
-    start: Callable[..., PracticeServer],
-    pictures: Path,
-    record_property: Record,
-    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[..., PracticeServer], pictures: Path, record_property: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each photo meets one kind of fault, given by the last digit of its address, at one answer of twenty.
 
     A bad body comes once: two in a row would be reported instead of a third try.
     """
-    monkeypatch.setattr(helpers, "TIMEOUT", (5, 2))
-    monkeypatch.setattr(helpers, "DEADLINE", 3)
+    monkeypatch.setattr(transport, "TIMEOUT", (5, 2))
     server = start(photos=2000, pictures=PHOTOS)  # lost answers have dealt their photos, so more than 1,500
     source = source_of(server)
     kinds = [
@@ -344,9 +290,7 @@ def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
     assert pages > 50
     paths = keep(run, "images")
     assert len({path.name for path in paths}) == 1500
-    assert all(
-        hashlib.sha256(path.read_bytes()).hexdigest() in whole for whole in [digests(pictures)] for path in paths
-    )
+    assert digests(Path("images")) <= digests(pictures)
     shutil.rmtree("images")  # 250 MB
     record_property("fault", "1,500 photos in 32 threads, 5 % of the answers faulty in 16 ways")
     record_property("times", retries)
@@ -355,16 +299,8 @@ def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
 # --- ids and addresses that attack -------------------------------------------------------------------------------
 
 EVIL_IDS = ["../../x", "..", "{folder}/x", "..\\x", "con", "NUL", "x" * 500, "a/b", "", "a\0b", None]
-EVIL_ADDRESSES = [
-    "{evil}/photo",
-    "ftp://127.0.0.1/photo",
-    "file:///etc/passwd",
-    "{images}@{evil_host}/photo",
-    "{evil}/{images}",
-    "javascript:alert(1)",
-    "//[",
-    "{api}/photos/random",
-]
+EVIL_ADDRESSES = ["{evil}/photo", "ftp://127.0.0.1/photo", "file:///etc/passwd", "{images}@{evil_host}/photo",
+                  "{evil}/{images}", "javascript:alert(1)", "//[", "{api}/photos/random"]  # fmt: skip
 
 
 def test_hostile_answers_reach_no_other_host_no_other_folder_and_get_no_key(
@@ -373,12 +309,8 @@ def test_hostile_answers_reach_no_other_host_no_other_folder_and_get_no_key(
     """`host` is the API and sends records that attack; the practice server has the photos, and `evil` wants the key."""
     with another_host() as evil:
         evil.reply = lambda: (200, "image/jpeg", b"\xff\xd8\xffevil\xff\xd9")
-        names = {
-            "evil": evil.address,
-            "evil_host": urlsplit(evil.address).netloc,
-            "images": server.images,
-            "api": host.address,
-        }
+        names = {"evil": evil.address, "evil_host": urlsplit(evil.address).netloc}
+        names |= {"images": server.images, "api": host.address}
         good = [*records[:4], {**records[4], "id": "-rf"}]
         page = [
             *good,
@@ -408,9 +340,10 @@ def test_hostile_answers_reach_no_other_host_no_other_folder_and_get_no_key(
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert {path.relative_to(tmp_path).parts[0] for path in files} == {"cache", "images"}
         assert all(KEY.encode() not in path.read_bytes() for path in files)
-    record_property("fault", "id that attacks")
-    record_property("times", len(EVIL_IDS))
-    record_property("fault", "image address that attacks")
-    record_property("times", len(EVIL_ADDRESSES))
-    record_property("fault", "redirect to another host")
-    record_property("times", 1)
+    counts = {
+        "id that attacks": len(EVIL_IDS), "image address that attacks": len(EVIL_ADDRESSES),
+        "redirect to another host": 1,
+    }  # fmt: skip
+    for fault, times in counts.items():
+        record_property("fault", fault)
+        record_property("times", times)

@@ -1,4 +1,7 @@
-"""Ctrl-C, "interrupt kernel" and kill -9 in every stage, with real signals: nothing is half-written or left behind."""
+"""Ctrl-C, "interrupt kernel" and kill -9 in every stage, with real signals: nothing is half-written or left behind.
+
+An interrupt stops the queue at once. What is under way ends within the time-out of a connection, which is short here.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,17 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
-from conftest import PATIENCE, PHOTOS, ROOT, assert_all_end, ended, source_of, until
+from conftest import PATIENCE, PHOTOS, ROOT, assert_all_end, download_threads, ended, source_of, until
 from jupyter_client.manager import KernelManager
 
 import helpers
 import practice
 from helpers import Photo, Run, collect_photos, problems, timed_run
+from kit import transport
 from kit.journal import JOURNAL
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows can't send these signals to other processes")
@@ -35,6 +40,7 @@ ARRIVE = 6  # photos that arrive before all others hang
 LINKS = 2400  # images to resize: more than half a minute of work
 RANDOM = "/photos/random"
 Record = Callable[[str, object], None]
+Server = practice.PracticeServer
 
 
 # --- two places in which cells run --------------------------------------------------------------------------------
@@ -46,8 +52,10 @@ from multiprocessing import get_context
 from pathlib import Path
 import queue, threading
 import helpers
+import kit.transport
 from helpers import download_photo, make_thumbnail, timed_run
 
+kit.transport.TIMEOUT = (2, 3)  # not in worker processes
 source = helpers.Source("the practice server", "practice-test", {api!r}, [{images!r}], helpers.Secret({key!r}))
 photos = [photo for page in (1, 2) for photo in source.photos(source.get("/photos", per_page=30, page=page))]
 
@@ -63,11 +71,13 @@ def download_map(photos, folder):
     with ThreadPoolExecutor(32) as executor:
         list(executor.map(download_photo, photos, repeat(folder)))
 
-def download_submit(photos, folder):
-    with ThreadPoolExecutor(8) as executor:
-        futures = [executor.submit(download_photo, photo, folder) for photo in photos]
-        for future in as_completed(futures):
+def submit(executor, function, items, *arguments):
+    with executor:
+        for future in as_completed([executor.submit(function, item, *arguments) for item in items]):
             future.result()
+
+def download_submit(photos, folder):
+    submit(ThreadPoolExecutor(8), download_photo, photos, folder)
 
 def download_queue(photos, folder):
     left = queue.SimpleQueue()
@@ -95,16 +105,10 @@ def resize_serial(images, folder):
         make_thumbnail(image, folder, 1080)
 
 def resize_threads(images, folder):
-    with ThreadPoolExecutor(2) as executor:
-        futures = [executor.submit(make_thumbnail, image, folder, 1080) for image in images]
-        for future in futures:
-            future.result()
+    submit(ThreadPoolExecutor(2), make_thumbnail, images, folder, 1080)
 
 def resize_processes(images, folder):
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        futures = [executor.submit(make_thumbnail, image, folder, 1080) for image in images]
-        for future in as_completed(futures):
-            future.result()
+    submit(ProcessPoolExecutor(2, mp_context=get_context("spawn")), make_thumbnail, images, folder, 1080)
 
 def resize_pool(images, folder):
     with get_context("spawn").Pool(2) as pool:
@@ -126,21 +130,20 @@ for line in sys.stdin:
 """
 
 
+def python(code: str, folder: Path, environment: dict[str, str], errors: IO[str] | int) -> subprocess.Popen:
+    """A Python in this folder, the leader of its own group of processes."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code], cwd=folder, env=environment, text=True, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+    )  # fmt: skip
+
+
 class Terminal:
     """Cells that run in a Python of its own; Ctrl-C goes to all processes of its group."""
 
     def __init__(self, folder: Path, environment: dict[str, str]):
         self.folder = folder
-        self.python = subprocess.Popen(
-            [sys.executable, "-c", PROMPT],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(folder / "stderr").open("w"),
-            text=True,
-            start_new_session=True,
-        )
+        self.python = python(PROMPT, folder, environment, (folder / "stderr").open("w"))
         self.process = psutil.Process(self.python.pid)
 
     def run(self, cell: str) -> tuple[str, str]:
@@ -195,18 +198,18 @@ class Kernel:
 
 
 @pytest.fixture(scope="module")
-def hanging(start: Callable[..., practice.PracticeServer]) -> practice.PracticeServer:
+def hanging(start: Callable[..., Server]) -> Server:
     """A server whose addresses hang if their query says so."""
     return start()
 
 
+Place = Terminal | Kernel
+
+
 @pytest.fixture(scope="module", params=[Terminal, Kernel])
 def place(
-    request: pytest.FixtureRequest,
-    hanging: practice.PracticeServer,
-    pictures: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Terminal | Kernel]:
+    request: pytest.FixtureRequest, hanging: Server, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("place")
     drawn = sorted(pictures.glob("pictures-*/*.jpg"))
     (folder / "many").mkdir()
@@ -226,36 +229,43 @@ def place(
         place.process.kill() if place.process.is_running() else None
 
 
-def workers_of(place: Terminal | Kernel) -> list[psutil.Process]:
+def command(process: psutil.Process) -> str:
+    """How it was called; nothing if it is gone or a zombie."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def workers_of(place: Place) -> list[psutil.Process]:
     """Processes below, but not the tracker of multiprocessing, which lives as long as its parent."""
-    return [
-        child for child in place.process.children(recursive=True)
-        if not child.is_running() or "resource_tracker" not in " ".join(child.cmdline())
-    ]  # fmt: skip
+    return [child for child in place.process.children(recursive=True) if "resource_tracker" not in command(child)]
 
 
-def interrupted(place: Terminal | Kernel, cell: str, begun: Callable[[], bool]) -> str:
-    """Run a cell, interrupt it once it has begun; returns how it ended. Nothing may be left of it."""
+def interrupted(place: Place, cell: str, begun: Callable[[], bool], alone: bool = False) -> str:
+    """Run a cell, interrupt it once it has begun; returns how it ended. Nothing may be left of it.
+
+    Args:
+        alone: only the parent gets the signal, not its workers.
+    """
     assert not ended(place.process), "an earlier test had to kill it"
     with ThreadPoolExecutor(1) as executor:
         running: Future = executor.submit(place.run, cell)
-        until(lambda: begun() or running.done(), f"{cell} had begun")
-        assert not running.done(), running.result()
-        workers = workers_of(place)
-        place.interrupt()
-        try:  # 2 seconds are promised. A busy machine gets more; without the promise it would be 20 or more.
-            printed, end = running.result(10)
-        except TimeoutError:
-            for process in [*workers_of(place), place.process]:
+        try:
+            until(lambda: begun() or running.done(), f"{cell} had begun")
+            assert not running.done(), running.result()
+            workers = workers_of(place)
+            place.process.send_signal(signal.SIGINT) if alone else place.interrupt()
+            printed, end = running.result(PATIENCE)
+        finally:
+            for process in [] if running.done() else [*workers_of(place), place.process]:
                 process.kill()
-            raise
     assert end.startswith(("KeyboardInterrupt", "Interrupted")), (printed, end)
     until(lambda: all(map(ended, workers)), f"{workers} had ended")
     until(lambda: not workers_of(place), "no process was left, not even a zombie")
     return end
 
 
-def written(place: Terminal | Kernel, name: str) -> list[Path]:
+def written(place: Place, name: str) -> list[Path]:
     """Whole files of the function's timed run; a folder may vanish meanwhile."""
     runs = os.walk(place.folder / "cache" / "runs")
     return [
@@ -263,7 +273,7 @@ def written(place: Terminal | Kernel, name: str) -> list[Path]:
     ]
 
 
-def assert_no_leftovers(place: Terminal | Kernel) -> None:
+def assert_no_leftovers(place: Place) -> None:
     cell = "helpers.connect(helpers.Settings(access_key=helpers.Secret('x' * 43)))"
     assert place.run(f"{cell};")[1] == ""
     assert list(place.folder.rglob("*.part")) == []
@@ -271,19 +281,22 @@ def assert_no_leftovers(place: Terminal | Kernel) -> None:
 
 # --- Ctrl-C and "interrupt kernel" --------------------------------------------------------------------------------
 
-SILENT = {"path": "&silent", "fault": "silence"}
-STALLED = {"path": "&stall", "fault": "stall"}
-DRIPPING = {"path": "&drip", "fault": "drip-head", "value": 0.5}
-BUSY = {"path": "&busy", "fault": "503", "value": 10}
+PAUSE = 10  # seconds
+FAULTS = [
+    {"path": "&silent", "fault": "silence"},
+    {"path": "&stall", "fault": "stall"},
+    {"path": "&busy", "fault": "503", "value": PAUSE},
+    {"path": "&late", "fault": "delay", "value": 2},
+]
+ALONE = "interrupt of the parent of processes alone"
 DOWNLOADS = [
-    ("interrupt of a serial download", "download_serial", "&silent"),
-    ("interrupt of threads (map), silent connections", "download_map", "&silent"),
-    ("interrupt of threads (map), stalled connections", "download_map", "&stall"),
-    ("interrupt of threads (map), headers that drip", "download_map", "&drip"),
-    ("interrupt of threads (map), pauses before another try", "download_map", "&busy"),
-    ("interrupt of threads (submit)", "download_submit", "&silent"),
-    ("interrupt of threads (a queue)", "download_queue", "&stall"),
-    ("interrupt of processes that download", "download_processes", "&silent"),
+    ("interrupt of a serial download", "download_serial", "&silent", 1),
+    ("interrupt of threads (map), silent connections", "download_map", "&silent", 32),
+    ("interrupt of threads (map), pauses before another try", "download_map", "&busy", 32),
+    ("interrupt of threads (submit)", "download_submit", "&silent", 8),
+    ("interrupt of threads (a queue)", "download_queue", "&stall", 8),
+    ("interrupt of processes that download", "download_processes", "&late", 2),
+    (ALONE, "download_processes", "&late", 2),
 ]
 RESIZES = [
     ("interrupt of a serial resize", "resize_serial"),
@@ -293,25 +306,26 @@ RESIZES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "function", "how"), DOWNLOADS, ids=[f"{f} {how[1:]}" for _, f, how in DOWNLOADS])
-def test_an_interrupted_download_stops_at_once_and_tells_what_it_has(
-    place: Terminal | Kernel,
-    hanging: practice.PracticeServer,
-    record_property: Record,
-    name: str,
-    function: str,
-    how: str,
+@pytest.mark.parametrize(("name", "function", "how", "workers"), DOWNLOADS, ids=[name for name, *_ in DOWNLOADS])
+def test_an_interrupted_download_begins_nothing_more_and_tells_what_it_has(
+    place: Place, hanging: Server, record_property: Record, name: str, function: str, how: str, workers: int
 ) -> None:
-    hanging.faults(SILENT, STALLED, DRIPPING, BUSY)
-    asked = hanging.stats()["images"]
-    busy = ARRIVE + (1 if "serial" in function else 2 if "processes" in function else 8)
+    hanging.faults(*FAULTS)
+    before, begun = hanging.stats()["images"], ARRIVE + workers  # some arrive, then all workers hang
     told = interrupted(
         place,
         f"timed_run({function}, hanging('{how}'))",
-        lambda: len(written(place, function)) == ARRIVE and hanging.stats()["images"] - asked >= busy,
+        lambda: len(written(place, function)) >= ARRIVE and hanging.stats()["images"] - before >= begun,
+        alone=name == ALONE,
     )
-    assert re.match(rf"Interrupted: download, {ARRIVE} photos were done in \d", told), told
-    assert len(written(place, function)) == ARRIVE
+    place.run("for thread in threading.enumerate(): '(work)' in thread.name and thread.join()")  # nobody joined these
+    # Neither another photo nor another try. Interrupted processes may take one more before they are told to stop.
+    more = workers if "processes" in function and name != ALONE else 0
+    assert begun <= hanging.stats()["images"] - before <= begun + more, told
+    found = re.match(r"Interrupted: download, (\d+) photos were done in ([\d.]+) s", told)
+    assert found, told
+    assert ARRIVE <= int(found[1]) == len(written(place, function)) <= (begun + more if how == "&late" else ARRIVE)
+    assert how != "&busy" or float(found[2]) < PAUSE  # which was cut short
     assert_no_leftovers(place)
     assert place.run(f"print(helpers.problems(timed_run({function}, photos)))") == ("[]\n", "")  # it works again
     record_property("fault", name)
@@ -319,45 +333,32 @@ def test_an_interrupted_download_stops_at_once_and_tells_what_it_has(
 
 
 @pytest.mark.parametrize(("name", "function"), RESIZES, ids=[function for _, function in RESIZES])
-def test_an_interrupted_resize_stops_at_once_and_tells_what_it_has(
-    place: Terminal | Kernel, record_property: Record, name: str, function: str
+def test_an_interrupted_resize_stops_and_tells_what_it_has(
+    place: Place, record_property: Record, name: str, function: str
 ) -> None:
-    told = interrupted(place, f"timed_run({function}, many)", lambda: len(written(place, function)) > 4)
+    # Workers of a Pool that are interrupted between two items leave its queues locked, which is a weakness of Python.
+    alone, begun = function == "resize_pool", lambda: len(written(place, function)) > 4
+    told = interrupted(place, f"timed_run({function}, many)", begun, alone)
     found = re.match(r"Interrupted: resize, (\d+) photos were done in \d", told)
     assert found, told
     assert int(found[1]) <= len(written(place, function)) <= int(found[1]) + 2
+    assert len(written(place, function)) < LINKS / 2
     assert_no_leftovers(place)
     assert place.run(f"print(helpers.problems(timed_run({function}, many[:8])))") == ("[]\n", "")
     record_property("fault", name)
     record_property("times", 1)
 
 
-def test_processes_stop_even_if_only_their_parent_gets_the_signal(
-    place: Terminal | Kernel, hanging: practice.PracticeServer, record_property: Record, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hanging.faults(SILENT)
-    monkeypatch.setattr(place, "interrupt", lambda: place.process.send_signal(signal.SIGINT))
-    cell = "timed_run(download_processes, hanging('&silent'))"
-    asked = hanging.stats()["images"]
-    interrupted(place, cell, lambda: hanging.stats()["images"] - asked >= ARRIVE + 2)
-    assert_no_leftovers(place)
-    record_property("fault", "interrupt of the parent of processes alone")
-    record_property("times", 1)
-
-
 @pytest.mark.parametrize("fault", ["silence", "stall"])
 def test_interrupted_collecting_keeps_what_it_has(
-    place: Terminal | Kernel, hanging: practice.PracticeServer, record_property: Record, fault: str
+    place: Place, hanging: Server, record_property: Record, fault: str
 ) -> None:
     page = place.folder / fault / "practice-test.jsonl"
     passing = {"path": RANDOM, "fault": "delay", "value": 0, "times": 1}
     hanging.faults(passing, {"path": RANDOM, "fault": fault})
     asked = hanging.stats()["requests"]
-    interrupted(
-        place,
-        f"helpers.collect_photos(source, 60, cache=Path('{fault}'))",
-        lambda: page.exists() and hanging.stats()["requests"] - asked == 2,
-    )
+    cell = f"helpers.collect_photos(source, 60, cache=Path('{fault}'))"
+    interrupted(place, cell, lambda: page.exists() and hanging.stats()["requests"] - asked >= 2)
     [line] = page.read_text(encoding="utf-8").splitlines()
     assert len(json.loads(line)["photos"]) == 30
     again = place.run(f"print(len(helpers.collect_photos(source, 30, cache=Path('{fault}'))))")
@@ -366,22 +367,17 @@ def test_interrupted_collecting_keeps_what_it_has(
     record_property("times", 1)
 
 
-def test_interrupted_waiting_for_the_quota_ends(
-    place: Terminal | Kernel, hanging: practice.PracticeServer, record_property: Record
-) -> None:
+def test_interrupted_waiting_for_the_quota_ends(place: Place, hanging: Server, record_property: Record) -> None:
     hanging.faults({"path": RANDOM, "fault": "quota"})
     asked = hanging.stats()["requests"]
-    interrupted(
-        place,
-        "helpers.collect_photos(source, 60, wait=True, cache=Path('quota'))",
-        lambda: hanging.stats()["requests"] > asked,
-    )
+    cell = "helpers.collect_photos(source, 60, wait=True, cache=Path('quota'))"
+    interrupted(place, cell, lambda: hanging.stats()["requests"] > asked)
     record_property("fault", "interrupt while waiting for the quota")
     record_property("times", 1)
 
 
 def test_interrupted_drawing_leaves_no_process_and_keeps_what_it_drew(
-    place: Terminal | Kernel, record_property: Record, pictures: Path
+    place: Place, record_property: Record, pictures: Path
 ) -> None:
     def drawn() -> list[Path]:
         return list(place.folder.glob("cache/practice/*/*.jpg"))
@@ -423,7 +419,7 @@ def kill_after(moment: int, folder: Path, victim: Callable[[], int | None], over
 
 
 @pytest.fixture(scope="module")
-def whole(hanging: practice.PracticeServer, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def whole(hanging: Server, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Digests of all photographs and of all thumbnails as they should be."""
     folder = tmp_path_factory.mktemp("whole")
     drawn = list(pictures.glob("pictures-*/*.jpg"))
@@ -440,17 +436,13 @@ def assert_nothing_is_half_written(folder: Path, whole: set[str]) -> None:
             assert hashlib.sha256(path.read_bytes()).hexdigest() in whole, path
 
 
-def clean_up() -> None:
-    """What every start of the notebook does."""
+def start_again() -> None:
+    """What every start of the notebook does, here without a practice server."""
     helpers.connect(helpers.Settings(access_key=helpers.Secret("x" * 43)))
-    assert list(Path().rglob("*.part")) == []
 
 
-def test_a_start_deletes_what_dead_processes_left_in_the_runs_of_living_notebooks_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_start_deletes_what_dead_processes_left_in_the_runs_of_living_notebooks_too() -> None:
     """A pool that is terminated kills its workers in the middle of a file, and the notebook lives on."""
-    monkeypatch.chdir(tmp_path)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     run = Path("cache", "runs", str(os.getpid()), "resize_pool")
@@ -458,7 +450,7 @@ def test_a_start_deletes_what_dead_processes_left_in_the_runs_of_living_notebook
     left, in_work = (run / f"photo.jpg.{pid}-1.part" for pid in (gone.pid, os.getpid()))
     left.write_bytes(b"half")
     in_work.write_bytes(b"half")
-    helpers.connect(helpers.Settings(access_key=helpers.Secret("x" * 43)))
+    start_again()
     assert list(run.iterdir()) == [in_work]
 
 
@@ -494,16 +486,7 @@ def notebook(folder: Path, pictures: Path) -> subprocess.Popen:
     (folder / "cache").mkdir(parents=True, exist_ok=True)
     if not (folder / "cache" / "practice").exists():
         (folder / "cache" / "practice").symlink_to(pictures)
-    process = subprocess.Popen(
-        [sys.executable, "-c", NOTEBOOK],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
+    process = python(NOTEBOOK, folder, os.environ | {"PYTHONPATH": str(ROOT)}, subprocess.DEVNULL)
     for line in process.stdout:  # another line tells of metadata that are there already
         if line == "ready\n":
             return process
@@ -539,14 +522,10 @@ def test_a_killed_notebook_leaves_nothing_half_written_and_no_process_and_the_la
     assert_nothing_is_half_written(tmp_path, whole)
     for folder in ("images", "thumbnails"):
         assert len(list((tmp_path / folder).iterdir())) == PHOTOS  # and no .part
-    clean_up()
+    start_again()
+    assert list(Path().rglob("*.part")) == []
     record_property("fault", "kill -9 of a notebook's process")
     record_property("times", kills)
-
-
-def download_threads(photos: list[Photo], folder: Path) -> None:
-    with ThreadPoolExecutor(4) as executor:
-        list(executor.map(helpers.download_photo, photos, repeat(folder)))
 
 
 def download_processes(photos: list[Photo], folder: Path) -> None:
@@ -580,11 +559,11 @@ def killed_run(function: Callable, items: Sequence, moment: int, victim: Callabl
 
 
 def own_workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if "spawn_main" in command(child)]
 
 
 def test_a_killed_worker_leaves_nothing_half_written_and_a_rerun_completes(
-    server: practice.PracticeServer, photos: list[Photo], pictures: Path, whole: set[str], record_property: Record
+    server: Server, photos: list[Photo], pictures: Path, whole: set[str], record_property: Record
 ) -> None:
     chance, kills = random.Random(3), 0
     drawn = sorted(pictures.glob("pictures-*/*.jpg"))
@@ -604,19 +583,16 @@ def test_a_killed_worker_leaves_nothing_half_written_and_a_rerun_completes(
         assert_nothing_is_half_written(Path(), whole)
     for function, items in work:
         assert problems(timed_run(function, items)) == []  # in the same folders, which it empties
-    clean_up()
+    start_again()
+    assert list(Path().rglob("*.part")) == []
     record_property("fault", "kill -9 of a worker")
     record_property("times", kills)
 
 
 def test_a_killed_server_is_told_and_another_one_gives_the_rest(
-    start: Callable[..., practice.PracticeServer],
-    pictures: Path,
-    whole: set[str],
-    record_property: Record,
-    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[..., Server], whole: set[str], record_property: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(helpers, "TRIES", 1)  # no pauses
+    monkeypatch.setattr(transport, "TRIES", 1)  # no pauses
     chance, kills = random.Random(4), 0
     server = start()
     records = collect_photos(source_of(server), PHOTOS)
@@ -628,9 +604,8 @@ def test_a_killed_server_is_told_and_another_one_gives_the_rest(
                 download_threads, photos, chance.randrange(1, PHOTOS), lambda server=server: server.process.pid
             )
             kills += killed
-            assert {outcome.error for outcome in run.outcomes} <= {
-                None, "the connection broke off", "the connection was refused"
-            }  # fmt: skip
+            broken = {"the connection broke off", "the connection was refused"}
+            assert {outcome.error for outcome in run.outcomes} <= {None, *broken}
             assert len(run.outcomes) == PHOTOS
             assert len(run.files) == len(run.done)
             assert not killed or problems(run) != [] or len(run.done) == PHOTOS

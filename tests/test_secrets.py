@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import shutil
 import signal
 import socket
@@ -12,22 +10,20 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import copy_project
+from conftest import KEY, ROOT, Host, closed_port, copy_project, download_serial, jpeg, source_of
 from nbclient import NotebookClient
 from PIL import Image
 
 import helpers
 from kit.settings import QUALITIES
+from practice import PracticeServer
 
-ROOT = Path(helpers.__file__).parent
-KEY = "Sn7Tq-Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk"  # as long as a real one
 PHOTOS = 6
 
 # What goes wrong at the API, in this order, and the word that the message must hold.
@@ -42,7 +38,7 @@ FAULTS = {
     "reset": "broke off",
     "stall": "no answer in time",
     "refused": "refused",
-    "interrupt": "",
+    "interrupt": "KeyboardInterrupt",
 }
 
 SCRIPT = '''
@@ -54,6 +50,7 @@ from itertools import repeat
 from pathlib import Path
 
 import helpers
+import kit.source, kit.transport
 
 
 def download_parallel(photos, folder):
@@ -117,9 +114,8 @@ if __name__ == "__main__":
     logging.basicConfig(filename="debug.log", level=logging.DEBUG)
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     api, images, closed, faults = json.loads(sys.argv[1])
-    UNSPLASH, UNSPLASH_IMAGES = api, (images,)
-    helpers._back_off = lambda *_, **__: None
-    TIMEOUT = (5, 0.5)
+    kit.source.UNSPLASH, kit.source.UNSPLASH_IMAGES = api, (images,)
+    kit.transport.stopping.wait = lambda seconds: False  # no pauses
     settings = helpers.load_settings()
     source = helpers.connect(settings)
     made = stages(settings, source, 6)
@@ -127,10 +123,11 @@ if __name__ == "__main__":
     for fault in faults:
         if fault == "refused":
             source = helpers.Source("Unsplash", "unsplash", closed, [images], settings.access_key)
+        kit.transport.TIMEOUT = (5, 60 if fault == "interrupt" else 0.5)
         try:
             source.get("/photos/random", count=30, fault=fault)
         except (helpers.AssignmentError, KeyboardInterrupt) as problem:
-            messages[fault] = str(problem)
+            messages[fault] = repr(problem)
             Path(f"{fault}.txt").write_text(written(problem), encoding="utf-8", errors="replace")
         if fault == "refused":
             source = helpers.connect(settings)
@@ -145,92 +142,72 @@ if __name__ == "__main__":
 '''
 
 
-def jpeg() -> bytes:
-    body = io.BytesIO()
-    Image.effect_noise((300, 200), 50).convert("RGB").save(body, "JPEG")
-    return body.getvalue()
+class Api(ThreadingHTTPServer):
+    """Answers as the API, or with the fault that the query names, and notes every request, byte by byte."""
+
+    def __init__(self, images: str):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.address, self.images = f"http://127.0.0.1:{self.server_port}", images
+        self.seen: list[str] = []
+        self.waiting = threading.Event()  # a request hangs, to be interrupted
+        urls = [dict.fromkeys(QUALITIES, f"{images}/photo-{n}?w=1080") for n in range(PHOTOS)]
+        records = json.dumps([{"id": f"photo-{n}", "urls": found} for n, found in enumerate(urls)]).encode()
+        self.answers = {
+            "": (200, records), "401": (401, b'{"errors": ["OAuth error"]}'), "quota": (403, b"Rate Limit Exceeded"),
+            "quota-json": (403, b'{"errors": ["Rate Limit Exceeded"]}'), "500": (500, b""), "html": (200, b"<html>"),
+            "redirect": (302, b""),
+        }  # fmt: skip
+
+    def handle_error(self, *_: object) -> None:
+        pass
 
 
-@dataclass
-class Trace:
-    """A host that answers as the API or as the image host, and notes every request, byte by byte."""
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Api
 
-    address: str = ""
-    images: str = ""
-    seen: list[str] = field(default_factory=list)
-    waiting: threading.Event = field(default_factory=threading.Event)  # a request hangs, to be interrupted
-    body: bytes = field(default_factory=jpeg)
+    def do_GET(self) -> None:
+        self.server.seen.append(f"{self.requestline}\n{self.headers}")
+        fault = self.path.partition("fault=")[2]
+        if fault in self.server.answers:
+            status, body = self.server.answers[fault]
+            self.send_response(status)
+            if fault == "redirect":
+                self.send_header("Location", f"{self.server.images}/photos?redirect")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            return
+        self.close_connection = True
+        if fault == "cut":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
+        elif fault == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        else:
+            if fault == "interrupt":
+                self.server.waiting.set()
+            self.connection.recv(1)  # until the client gives up
 
-    def records(self) -> bytes:
-        urls = [dict.fromkeys(QUALITIES, f"{self.images}/photo-{n}?w=1080") for n in range(PHOTOS)]
-        return json.dumps([{"id": f"photo-{n}", "urls": found} for n, found in enumerate(urls)]).encode()
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 @pytest.fixture
-def hosts() -> Iterator[tuple[Trace, Trace]]:
-    """API and image host, each on a port of its own."""
-    found: list[Trace] = [Trace(), Trace()]
-    ended = threading.Event()
+def images(host: Host) -> Host:
+    """The host of the images, on another port than the API."""
+    picture = jpeg(Image.effect_noise((300, 200), 50).convert("RGB"))
+    host.reply = lambda: (200, "image/jpeg", picture)
+    return host
 
-    def handler(trace: Trace) -> type[BaseHTTPRequestHandler]:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
 
-            def do_GET(self) -> None:
-                trace.seen.append(f"{self.requestline}\n{self.headers}")
-                fault = self.path.partition("fault=")[2]
-                if trace is found[1]:
-                    return self.answer(200, trace.body)
-                if fault in ("cut", "stall", "reset", "interrupt"):
-                    if fault == "cut":
-                        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
-                    elif fault == "reset":
-                        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                    else:
-                        if fault == "interrupt":
-                            trace.waiting.set()
-                        self.connection.settimeout(30)
-                        self.connection.recv(1)  # until the client gives up
-                    self.close_connection = True
-                    return None
-                if fault == "redirect":
-                    return self.answer(302, b"", Location=f"{trace.images}/photos?{fault}")
-                status, body = {
-                    "401": (401, b'{"errors": ["OAuth error"]}'), "quota": (403, b"Rate Limit Exceeded"),
-                    "quota-json": (403, b'{"errors": ["Rate Limit Exceeded"]}'), "500": (500, b""),
-                    "html": (200, b"<html>"),
-                }.get(fault, (200, trace.records()))  # fmt: skip
-                return self.answer(status, body)
-
-            def answer(self, status: int, body: bytes, **headers: str) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            pass
-
-    servers = [Server(("127.0.0.1", 0), handler(trace)) for trace in found]
-    for trace, server in zip(found, servers, strict=True):
-        trace.address = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    found[0].images = found[1].address
-    yield found[0], found[1]
-    ended.set()
-    for server in servers:
+@pytest.fixture
+def api(images: Host) -> Iterator[Api]:
+    with Api(images.address) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
         server.shutdown()
-        server.server_close()
+        thread.join()
 
 
 def shown(folder: Path, key: str) -> list[str]:
@@ -254,16 +231,9 @@ def project(tmp_path: Path, pictures: Path) -> Path:
     return tmp_path
 
 
-def closed_port() -> str:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{unused.getsockname()[1]}"
-
-
 def test_no_file_message_frame_pickle_or_object_of_a_run_shows_the_key(
-    project: Path, hosts: tuple[Trace, Trace], record_property
+    project: Path, api: Api, images: Host, record_property: Callable
 ) -> None:
-    api, images = hosts
     (project / "stages.py").write_text(SCRIPT, encoding="utf-8")
     arguments = json.dumps([api.address, images.address, closed_port(), list(FAULTS)])
     with (project / "output.txt").open("w") as output:
@@ -294,11 +264,11 @@ def test_no_file_message_frame_pickle_or_object_of_a_run_shows_the_key(
     assert len(images.seen) >= PHOTOS
     assert [request.count(KEY) for request in api.seen] == [1] * len(api.seen)
     assert all(f"Authorization: Client-ID {KEY}\n" in request for request in api.seen)
-    assert not [request for request in images.seen if KEY in request or "authorization" in request.lower()]
+    assert not [request for request in images.seen if KEY in str(request) or "authorization" in str(request).lower()]
 
 
 CELLS = [
-    "import helpers; UNSPLASH, UNSPLASH_IMAGES = {api!r}, ({images!r},)",
+    "import helpers, kit.source; kit.source.UNSPLASH, kit.source.UNSPLASH_IMAGES = {api!r}, ({images!r},)",
     "settings = helpers.load_settings()\nsettings",
     "vars(settings)",
     "source = helpers.connect(settings)\nsource",
@@ -313,9 +283,8 @@ CELLS = [
 
 
 def test_neither_a_notebook_nor_its_report_shows_the_key(
-    project: Path, hosts: tuple[Trace, Trace], record_property
+    project: Path, api: Api, images: Host, record_property: Callable
 ) -> None:
-    api, images = hosts
     cells = [source.format(api=api.address, images=images.address) for source in CELLS]
     notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
     NotebookClient(notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": str(project)}}).execute()
@@ -335,23 +304,17 @@ def test_neither_a_notebook_nor_its_report_shows_the_key(
     assert shown(project, KEY) == []
 
 
-def test_the_key_of_a_practice_server_is_in_no_file_either(project: Path, start, record_property) -> None:
+def test_the_key_of_a_practice_server_is_in_no_file_either(
+    project: Path, start: Callable[..., PracticeServer], record_property: Callable
+) -> None:
     """That key opens nothing but the server of this run. Still, nobody needs it."""
     server = start()
-    os.chdir(project)
-    source = helpers.Source(
-        "the practice server", "practice-test", server.api, [server.images], helpers.Secret(server.key), server
-    )
+    source = source_of(server)
     photos = source.photos(helpers.collect_photos(source, 30))
-    run = helpers.timed_run(download_some, photos[:4])
+    run = helpers.timed_run(download_serial, photos[:4])
     helpers.keep(run, "images")
     (project / "seen.txt").write_text(f"{source} {source.describe()} {server} {run} {run.row()}")
     record_property("fault", "access key of the practice server")
     record_property("times", 1)
     assert shown(project, server.key) == []
     assert server.stats()["leaks"] == 0
-
-
-def download_some(photos: list[helpers.Photo], folder: Path) -> None:
-    for photo in photos:
-        helpers.download_photo(photo, folder)

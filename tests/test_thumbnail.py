@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
-import pickle
 import struct
 import tempfile
 from collections.abc import Callable
@@ -107,6 +106,13 @@ def thumbnail(path: Path, folder: Path, size: int = 200) -> Image.Image:
         assert (image.format, image.mode) == ("JPEG", "RGB")
         image.load()
         return image
+
+
+def turned(orientation: int) -> Image.Exif:
+    """What a camera says of how it was held."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif
 
 
 def psnr(image: Image.Image, reference: Image.Image) -> float:
@@ -220,9 +226,7 @@ def test_thumbnail_stands_upright(tmp_path: Path, folder: Path, orientation: int
     stored = Image.new("RGB", (900, 600), "grey")
     stored.paste("red", (0, 0, 300, 200))
     stored.paste("blue", (600, 0, 900, 200))
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    small = thumbnail(save(stored, tmp_path / f"turned.{suffix}", exif=exif), folder, size=120)
+    small = thumbnail(save(stored, tmp_path / f"turned.{suffix}", exif=turned(orientation)), folder, size=120)
     assert small.size == ((120, 80) if orientation < 5 else (80, 120))
     assert small.getexif().get(ORIENTATION, 1) == 1  # or a viewer would turn it again
     right, bottom = small.width - 10, small.height - 10
@@ -232,13 +236,6 @@ def test_thumbnail_stands_upright(tmp_path: Path, folder: Path, orientation: int
     assert colours.pop(first) == (True, False, False)
     assert colours.pop(last) == (False, False, True)
     assert set(colours.values()) == {(False, False, False)}
-
-
-@pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_impossible_orientation_is_ignored(tmp_path: Path, folder: Path, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    assert_alike(thumbnail(save(gradient(), tmp_path / "odd.jpg", exif=exif), folder), gradient())
 
 
 def broken_exif(tag: int, kind: int, count: int, value: bytes) -> bytes:
@@ -265,8 +262,8 @@ def test_broken_exif_beside_an_orientation_does_not_matter(tmp_path: Path, folde
     assert thumbnail(path, folder).size == (150, 200)
 
 
-@pytest.mark.parametrize("exif", [b"Exif\0\0MM\0*", b"Exif\0\0rubbish"])
-def test_exif_that_is_none_is_ignored(tmp_path: Path, folder: Path, exif: bytes) -> None:
+@pytest.mark.parametrize("exif", [*map(turned, (0, 9, 65535)), b"Exif\0\0MM\0*", b"Exif\0\0rubbish"])
+def test_exif_that_makes_no_sense_is_ignored(tmp_path: Path, folder: Path, exif: Image.Exif | bytes) -> None:
     assert_alike(thumbnail(save(gradient(), tmp_path / "camera.jpg", exif=exif), folder), gradient())
 
 
@@ -336,12 +333,6 @@ def test_extreme_shapes(tmp_path: Path, folder: Path, shape: tuple, expected: tu
     assert_alike(small, Image.new("RGB", shape, "teal"))
 
 
-def test_size_of_a_turned_image_is_limited_as_well(tmp_path: Path, folder: Path) -> None:
-    exif = Image.Exif()
-    exif[ORIENTATION] = 6
-    assert thumbnail(save(Image.new("RGB", (3000, 1000)), tmp_path / "a.jpg", exif=exif), folder).size == (67, 200)
-
-
 def test_thumbnail_is_as_sharp_as_pillows_own(drawn: list[Path], folder: Path) -> None:
     ours, theirs = [], []
     for path in drawn[:20]:
@@ -374,64 +365,42 @@ def test_colours_of_a_large_image_are_averaged(tmp_path: Path, folder: Path) -> 
 # --- files that are no images ------------------------------------------------------------------------------------
 
 
-def test_decompression_bomb_fails_with_the_guard_still_on(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = save(Image.new("1", (300, 300)), tmp_path / "bomb.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 44_999)
-    outcome = make_thumbnail(path, folder)
-    assert (outcome.status, outcome.error) == (
-        Status.FAILED,
-        "too many pixels: it could be a decompression bomb",
-    )
-    assert list(folder.iterdir()) == []
-    with pytest.raises(Image.DecompressionBombError):
-        Image.open(path)
-
-
 def test_guard_against_bombs_is_not_loosened_by_the_import() -> None:
     assert Image.MAX_IMAGE_PIXELS == 1024**3 // 4 // 3  # Pillow's own limit
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "tif", "bmp"])
-def test_truncated_image_fails_and_leaves_no_file(tmp_path: Path, folder: Path, suffix: str) -> None:
-    path = save(Image.effect_noise((300, 200), 80), tmp_path / f"cut.{suffix}")
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
-    outcome = make_thumbnail(path, folder)
-    assert outcome.status is Status.FAILED
-    assert outcome.error
-    assert (outcome.path, outcome.bytes) == ("", 0)
-    assert list(folder.iterdir()) == []
+def cut_off(kind: str) -> bytes:
+    body = io.BytesIO()
+    Image.effect_noise((300, 200), 80).save(body, kind)
+    return body.getvalue()[: len(body.getvalue()) * 3 // 5]
 
 
-def _no_file(path: Path) -> None:
-    pass
+NO_IMAGES = {
+    "empty": (b"", "this is not an image that Pillow knows"),
+    "text": (b"<html>log in</html>", "this is not an image that Pillow knows"),
+    "four bytes": (b"\xff\xd8\xff\xe0", "this is not an image that Pillow knows"),
+    **{kind: (cut_off(kind), "the image is broken: ") for kind in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")},
+}
 
 
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda path: path.write_bytes(b""), "this is not an image that Pillow knows"),
-        (lambda path: path.write_text("<html>log in</html>"), "this is not an image that Pillow knows"),
-        (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0"), None),
-        (lambda path: path.mkdir(), None),
-        (_no_file, "No such file or directory"),
-    ],
-    ids=["empty", "text", "four bytes", "folder", "missing"],
-)
-def test_what_is_no_image_fails_and_leaves_no_file(tmp_path: Path, folder: Path, make: Callable, words: str) -> None:
+@pytest.mark.parametrize(("body", "words"), NO_IMAGES.values(), ids=NO_IMAGES)
+def test_what_is_no_whole_image_fails_and_leaves_no_file(tmp_path: Path, folder: Path, body: bytes, words: str) -> None:
     path = tmp_path / "none.jpg"
-    make(path)
+    path.write_bytes(body)
     outcome = make_thumbnail(path, folder)
-    assert outcome.status is Status.FAILED
-    assert outcome.error
-    assert words in (None, outcome.error)
+    assert (outcome.status, outcome.path, outcome.bytes) == (Status.FAILED, "", 0)
+    assert outcome.error.startswith(words)
     assert list(folder.iterdir()) == []
 
 
-def test_missing_folder_fails(tmp_path: Path) -> None:
-    outcome = make_thumbnail(save(gradient(), tmp_path / "a.jpg"), tmp_path / "nowhere")
-    assert (outcome.status, outcome.error) == (Status.FAILED, "No such file or directory")
+def test_what_is_not_there_or_a_folder_fails(tmp_path: Path, folder: Path) -> None:
+    image = save(gradient(), tmp_path / "a.jpg")
+    calls = [(tmp_path / "none.jpg", folder), (image, tmp_path / "nowhere"), (folder, folder)]
+    missing, nowhere, directory = (make_thumbnail(*call) for call in calls)
+    assert {outcome.status for outcome in (missing, nowhere, directory)} == {Status.FAILED}
+    assert missing.error == nowhere.error == "No such file or directory"
+    assert directory.error in ("Is a directory", "Permission denied")  # the latter on Windows
+    assert list(folder.iterdir()) == []
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -467,12 +436,6 @@ def test_thumbnail_that_is_there_is_skipped_and_not_touched(tmp_path: Path, fold
     assert (outcome.status, outcome.path, outcome.bytes) == (Status.SKIPPED, str(target), 6)
     assert target.read_bytes() == b"my own"
     assert target.stat().st_mtime_ns == 10**18
-
-
-def test_outcome_survives_pickling(tmp_path: Path, folder: Path) -> None:
-    done = make_thumbnail(save(gradient(), tmp_path / "a.png"), folder)
-    failed = make_thumbnail(tmp_path / "none.png", folder)
-    assert pickle.loads(pickle.dumps([done, failed])) == [done, failed]  # noqa: S301
 
 
 def test_serial_threads_and_processes_write_the_same_bytes(drawn: list[Path], tmp_path: Path) -> None:
