@@ -15,8 +15,8 @@ from conftest import KEY
 from published import ROOT, published
 
 # The tests that read the notebook or the pages, but for those that run it or draw pictures, which take long.
-FILES = [f"tests/test_{name}.py" for name in ("notebook", "readme", "release", "submission")]
-LONG = "not fresh and not pictures and not code_does and not grader and not kernel and not does_nothing"
+FILES = [f"tests/test_{name}.py" for name in ("notebook", "readme")]
+LONG = "not fresh and not pictures and not code_does and not does_nothing"
 
 
 @pytest.fixture
@@ -71,11 +71,11 @@ def run(folder: Path) -> str:
 
 
 def test_an_own_run_edited_cells_settings_and_a_key_make_no_test_fail(copy: Path) -> None:
-    assert int(re.search(r"(\d+) passed", run(copy))[1]) > 50
+    assert int(re.search(r"(\d+) passed", run(copy))[1]) > 30
 
 
 def test_without_git_what_was_published_is_skipped(copy: Path) -> None:
     shutil.rmtree(copy / ".git")
     said = run(copy)
-    assert int(re.search(r"(\d+) passed", said)[1]) > 20
-    assert int(re.search(r"(\d+) skipped", said)[1]) > 20
+    assert int(re.search(r"(\d+) passed", said)[1]) > 10
+    assert int(re.search(r"(\d+) skipped", said)[1]) > 10
