@@ -24,6 +24,7 @@ from kit.cluster import DISTRIBUTED, cluster
 from kit.display import box, progress, quiet, say
 from kit.errors import AssignmentError, SourceError
 from kit.files import CACHE, plain, write
+from kit.gone import replace_gone
 from kit.items import Outcome, Photo, Status, failed, is_id
 from kit.journal import recorded
 from kit.machine import environment, usable_cpus
@@ -39,7 +40,7 @@ __all__ = [
     # one photo, the same for every kind of executor
     "download_photo", "make_thumbnail", "thumbnail_bytes",
     # settings and metadata
-    "load_settings", "environment", "usable_cpus", "connect", "collect_photos", "tidy",
+    "load_settings", "environment", "usable_cpus", "connect", "collect_photos", "replace_gone", "tidy",
     # many photos, timed and compared
     "timed_run", "timed_pipeline", "problems", "compare", "sweep", "keep", "as_done", "pipeline", "cluster",
     # what a cell shows
@@ -56,7 +57,8 @@ def download_photo(photo: Photo, folder: Path | str) -> Outcome:
 
     A photo that is there already is skipped. Trouble that may pass (time-outs, status 5xx, a connection that breaks) is
     tried again, at most TRIES times in all, an answer that is not a whole JPEG at most BAD_BODY_TRIES times (both in
-    kit/transport.py). After that the Outcome says what was wrong. Nothing expected raises.
+    kit/transport.py). After that the Outcome says what was wrong. A photo that its host knows no more is GONE. Nothing
+    expected raises.
     """
     if not is_id(photo.id):
         return failed(photo.id, "the id can't be a file name")
@@ -65,6 +67,8 @@ def download_photo(photo: Photo, folder: Path | str) -> Outcome:
         return Outcome(photo.id, Status.SKIPPED, path=target, bytes=os.path.getsize(target))
     try:
         answer = fetch(photo.url, wrong=not_a_jpeg)
+        if answer.status in (404, 410):
+            return Outcome(photo.id, Status.GONE, waited=answer.waited, tries=answer.tries)
         if answer.status != 200:
             return failed(photo.id, f"status {answer.status}", answer.tries, answer.waited)
         size = write(target, answer.body)

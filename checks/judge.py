@@ -252,6 +252,11 @@ def _wrong_files(attempt: Attempt, run: Run, baseline: Run) -> str:
     extra = run.files.keys() - baseline.files.keys()
     absent = baseline.files.keys() - run.files.keys()
     different = [name for name in baseline.files.keys() & run.files.keys() if run.files[name] != baseline.files[name]]
+    if vanished := run.gone - baseline.gone:
+        return (
+            f"{len(vanished):,} photos that the serial run got are gone now: their host knows them no longer.\nNext "
+            "step: your function is not to blame; run the cells from *Metadata* on once more."
+        )
     if absent or extra:
         return (
             f"{len(absent):,} files are missing in the folder and {len(extra):,} are there that should not be "

@@ -41,6 +41,8 @@ async def _download_all(photos: Sequence[Photo], folder: Path | str, workers: in
 
 
 def _saved(photo: Photo, folder: Path | str, answer) -> Outcome:
+    if answer.status_code in (404, 410):
+        return Outcome(photo.id, Status.GONE)
     if trouble := f"status {answer.status_code}" if answer.status_code != 200 else not_a_jpeg(answer.content):
         return failed(photo.id, trouble)
     target = os.path.join(folder, f"{photo.id}.jpg")

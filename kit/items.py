@@ -21,6 +21,7 @@ class Status(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"  # the file was there already
     FAILED = "failed"
+    GONE = "gone"  # its host says that it is no more (HTTP status 404 or 410)
 
 
 @dataclass(frozen=True)

@@ -70,13 +70,13 @@ def pipeline(
             While processes start, downloads go on up to here.
 
     Yields:
-        The thumbnails' Outcomes as they finish, and those of the downloads that failed.
+        The thumbnails' Outcomes as they finish, and those of the downloads that failed or are gone.
     """
     failed: list[Outcome] = []
 
     def arrived(downloads: Iterable[Outcome]) -> Iterator[str]:
         for outcome in downloads:
-            if outcome.status is Status.FAILED:
+            if outcome.status in (Status.FAILED, Status.GONE):
                 failed.append(outcome)
             else:
                 yield outcome.path

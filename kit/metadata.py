@@ -6,11 +6,12 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.dataset import read_dataset
 from kit.display import progress_line
 from kit.errors import QuotaReached, SourceError
 from kit.files import CACHE, on_disk, write
@@ -26,7 +27,8 @@ def collect_photos(
 ) -> list[dict]:
     """Metadata of `count` different photos, 30 per request.
 
-    Every page is on disk before the next is asked for, so running this again asks only for what is missing.
+    Every page is on disk before the next is asked for, so running this again asks only for what is missing. Photos that
+    are known to be gone are left out (remember_gone).
 
     Args:
         wait: when the quota ends, wait for the next hour with a progress line, instead of stopping.
@@ -45,6 +47,11 @@ def collect_photos(
     with on_disk("Collecting metadata"):
         path.parent.mkdir(parents=True, exist_ok=True)
         records = _read_pages(path, source.slug)
+        gone = _gone(path)
+    if source.dataset:  # it lies on this disk: there is nothing to ask for and to keep
+        return read_dataset(source.dataset, count, source.image_hosts, gone)
+    for name in gone & records.keys():
+        del records[name]
     if len(records) >= count:
         print(f"The metadata of {count:,} photos are on disk already: no request was needed.")
         return list(records.values())[:count]
@@ -70,13 +77,30 @@ def collect_photos(
                 os.fsync(file.fileno())
             before = len(records)
             for record in page:
-                if is_id(record.get("id")):
+                if is_id(record.get("id")) and record["id"].lower() not in gone:
                     records.setdefault(record["id"].lower(), record)
             line.update(min(len(records), count) - line.n)
             fruitless = 0 if len(records) > before else fruitless + 1
             if fruitless == 5:  # don't burn the quota on a source that has no more photos
                 raise SourceError(f"{source.name} has no more than {len(records):,} different photos to offer.")
     return list(records.values())[:count]
+
+
+def remember_gone(source: Source, ids: Iterable[str], cache: Path | None = None) -> None:
+    """Let collect_photos leave out these photos from now on.
+
+    Raises:
+        FileProblem: it can't be noted.
+    """
+    path = (cache or CACHE / "metadata") / f"{source.slug}.gone"
+    with on_disk("Noting which photos are gone"):
+        write(path, "\n".join(sorted({*map(str.lower, ids), *_gone(path)})).encode())
+
+
+def _gone(path: Path) -> set[str]:
+    """Ids in small letters of the photos that are gone, which stand beside the records."""
+    path = path.with_suffix(".gone")
+    return set(path.read_text(encoding="utf-8", errors="replace").split()) if path.exists() else set()
 
 
 _TEXTS = ("id", "description", "alt_description")

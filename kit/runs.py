@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -65,6 +65,11 @@ class Run:
         return [outcome for outcome in self.outcomes if outcome.status is Status.DONE]
 
     @property
+    def gone(self) -> set[str]:
+        """Ids of the photos that their host knows no more."""
+        return {outcome.item for outcome in self.outcomes if outcome.status is Status.GONE}
+
+    @property
     def throughput(self) -> float:
         """Items per second of wall time."""
         return len(self.done) / self.wall
@@ -106,9 +111,11 @@ class Run:
         """What was done, for the line below the progress bar."""
         megabytes = sum(outcome.bytes for outcome in self.done) / 1e6
         text = (
-            f"{self.task.capitalize()}, {self.label()}: {len(self.done):,} of {len(self.items):,} photos, "
-            f"{megabytes:,.1f} MB in {self.wall:.1f} s ({self.throughput:.1f} photos/s)."
+            f"{self.task.capitalize()}, {self.label()}: {len(self.done):,} of {len(self.items) - len(self.gone):,} "
+            f"photos, {megabytes:,.1f} MB in {self.wall:.1f} s ({self.throughput:.1f} photos/s)."
         )
+        if self.gone:
+            text += f" {len(self.gone):,} more are gone: their host knows them no longer."
         found = problems(self)
         return f"{text} This run does not count: {'; '.join(found)}." if found else text
 
@@ -162,9 +169,9 @@ def timed_pipeline(function: Callable, photos: Sequence[Photo], *arguments: obje
     with on_disk("The run"):
         images, thumbnails = (_empty(f"{function.__name__}_{task}") for task in ("download", "resize"))
     started, wall = _timed(function, "pipeline", [images, thumbnails], list(photos), images, thumbnails, *arguments)
-    ids = tuple(photo.id for photo in photos)
-    paths = tuple(os.path.join(images, f"{name}.jpg") for name in ids)
-    return _run_of("download", ids, wall, started, images), _run_of("resize", paths, wall, started, thumbnails)
+    download = _run_of("download", tuple(photo.id for photo in photos), wall, started, images)
+    paths = tuple(os.path.join(images, f"{photo.id}.jpg") for photo in photos if photo.id not in download.gone)
+    return download, _run_of("resize", paths, wall, started, thumbnails)
 
 
 def _run_of(task: str, items: tuple[str, ...], wall: float, started: float, folder: Path) -> Run:
@@ -259,8 +266,10 @@ def problems(run: Run) -> list[str]:
         found.append(f"{len(strayed):,} files were written to another folder than the one that was given")
     if skipped:
         found.append(f"{len(skipped):,} items were skipped because their file was there already")
-    if not found and len(run.files) != len(run.items):
-        found.append(f"{len(run.files):,} files stand in the folder, not {len(run.items):,}")
+    if 2 * len(run.gone) > len(run.items):
+        found.append(f"{len(run.gone):,} of {len(run.items):,} photos are gone, so their addresses must be wrong")
+    if not found and len(run.files) != len(run.items) - len(run.gone):
+        found.append(f"{len(run.files):,} files stand in the folder, not {len(run.items) - len(run.gone):,}")
     return found
 
 
@@ -282,9 +291,40 @@ def compare(baseline: Run, other: Run) -> float:
         raise UnequalWork(f"The two runs were of different stages: {baseline.task} and {other.task}.")
     if Counter(map(same_item, baseline.items)) != Counter(map(same_item, other.items)):
         raise UnequalWork("The two runs had different items to do.")
+    if baseline.gone != other.gone:
+        raise UnequalWork("Photos that one run got were gone in the other. Run both again.")
     if different := sum(baseline.files[name] != other.files.get(name) for name in baseline.files):
         raise UnequalWork(f"{different:,} files of the {other.mode} run differ from those of the {baseline.mode} run.")
     return baseline.wall / other.wall
+
+
+def joined(run: Run, more: Run) -> Run:
+    """Two runs of one function as one, as if the second had begun when the first one ended; its files move over.
+
+    Raises:
+        FileProblem: the files can't be moved.
+    """
+    later = run.started + run.wall - more.started
+    with on_disk("The run"):
+        for name in more.files:
+            move(more.folder / name, run.folder / name)
+    more.discard()
+    shifted = [
+        replace(
+            outcome,
+            started=outcome.started + later,
+            finished=outcome.finished + later,
+            path=outcome.path and os.path.join(run.folder, os.path.basename(outcome.path)),
+        )
+        for outcome in more.outcomes
+    ]
+    return replace(
+        run,
+        items=run.items + more.items,
+        wall=run.wall + more.wall,
+        outcomes=(*run.outcomes, *shifted),
+        files=run.files | more.files,
+    )
 
 
 def sweep(

@@ -53,6 +53,7 @@ FAULTS = (
     "long",  # more bytes than announced
     "empty", "html", "json", "png", "webp", "truncated", "corrupt", "scrambled",  # 200, but not the photo
     "redirect",  # 302 to `value`
+    "404", "410",  # gone
 )  # fmt: skip
 
 
@@ -294,6 +295,8 @@ class Server:
         replaced = {
             "500": error(500, "Internal error"),
             "502": Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", {"Content-Type": "text/html"}),
+            "404": Answer(404, b"Not found"),
+            "410": Answer(410, b"Gone"),
             "503": Answer(503, b"", {"Retry-After": str(value)}),
             "429": Answer(429, b"", {"Retry-After": str(value)} if "value" in rule else {}),
             "401": error(401, "OAuth error: The access token is invalid"),
