@@ -65,7 +65,7 @@ def test_a_replacement_that_is_gone_is_replaced_as_well(
 def test_if_most_are_gone_the_addresses_are_wrong_and_nothing_is_forgotten(
     source: helpers.Source, server: practice.PracticeServer
 ) -> None:
-    server.faults({"path": "/photo-", "fault": "404"})
+    server.faults({"path": "photo-", "fault": "404"})
     photos, run = serial(source)
     assert helpers.replace_gone(source, WANTED, download_serial, run, photos) == (run, photos)
     assert "40 of 40 photos are gone" in " ".join(helpers.problems(run))

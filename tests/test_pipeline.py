@@ -171,12 +171,12 @@ def test_a_slow_second_stage_holds_the_first_one_back(photos: list[Photo], tmp_p
     assert 1 <= arrived <= 1 + 4 + 2 * 2 < len(photos)
 
 
-def test_a_download_that_fails_is_yielded_and_the_rest_goes_on(
+def test_a_download_that_is_gone_is_yielded_and_the_rest_goes_on(
     photos: list[Photo], tmp_path: Path, thumbnails: Path
 ) -> None:
     photos = [*photos[:5], Photo("gone", photos[0].url.rpartition("/")[0] + "/photo-gone"), *photos[5:]]
     found = list(both(photos, tmp_path, thumbnails))
-    assert [outcome.item for outcome in found if outcome.status is Status.FAILED] == ["gone"]
+    assert [outcome.item for outcome in found if outcome.status is Status.GONE] == ["gone"]
     assert len(list(thumbnails.glob("*.jpg"))) == len(found) - 1 == len(photos) - 1
 
 
