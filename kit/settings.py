@@ -45,6 +45,7 @@ class Settings:
     """What config.ini says; `config.ini.example` explains every entry."""
 
     access_key: Secret = field(default_factory=Secret)
+    dataset: str = ""  # path of the photos.tsv of an Unsplash dataset, or of its folder
     photos: int = 1500
     quality: str = "regular"
     threads: int = 32
@@ -60,6 +61,7 @@ class Settings:
 # section, option -> field of Settings
 _TEXTS = {
     ("unsplash", "access_key"): "access_key",
+    ("unsplash", "dataset"): "dataset",
     ("unsplash", "quality"): "quality",
     ("cluster", "scheduler"): "scheduler",
     ("notebook", "going_further"): "going_further",
@@ -117,8 +119,19 @@ def load_settings(path: Path | str = "config.ini") -> Settings:
     if not re.fullmatch(r"((tcp|tls)://)?[\w.-]+:\d{1,5}|", scheduler := texts.get("scheduler", "")):
         where = f"{path.name}: [cluster] scheduler = {_shown(scheduler)}"
         raise SettingsError(f"{where} must be an address like tcp://10.0.0.1:8786, or empty.")
-    further = parser.BOOLEAN_STATES[answer]
-    return Settings(access_key=Secret(key), quality=quality, scheduler=scheduler, going_further=further, **numbers)
+    if (dataset := texts.get("dataset", "")) and not os.path.exists(dataset):
+        raise SettingsError(
+            f"{path.name}: dataset = {_shown(dataset)} is not there: give the path of photos.tsv "
+            "as seen from the notebook's folder, or leave it empty."
+        )
+    return Settings(
+        access_key=Secret(key),
+        dataset=dataset,
+        quality=quality,
+        scheduler=scheduler,
+        going_further=parser.BOOLEAN_STATES[answer],
+        **numbers,
+    )
 
 
 def _copy_example(path: Path) -> None:

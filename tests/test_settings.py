@@ -105,6 +105,7 @@ def test_what_the_file_leaves_out_has_its_default(content: str) -> None:
 ALL_OPTIONS = f"""\
 [unsplash]
 access_key = {KEY}
+dataset = .
 photos = 61
 quality = full
 [parallel]
@@ -132,9 +133,9 @@ going_further = no
 ], ids=["plain", "byte-order mark", "CRLF", "byte-order mark and CRLF", "colons, no last line end"])  # fmt: skip
 def test_every_option_is_read(content: str) -> None:
     assert plain(load_settings(config(content))) == {
-        "access_key": KEY, "photos": 61, "quality": "full", "threads": 3, "processes": 5, "thumbnail_size": 99,
-        "latency_ms": 1, "bandwidth_mbit": 0, "quota": 4, "scheduler": "tls://node-1.example:8786",
-        "going_further": False,
+        "access_key": KEY, "dataset": ".", "photos": 61, "quality": "full", "threads": 3, "processes": 5,
+        "thumbnail_size": 99, "latency_ms": 1, "bandwidth_mbit": 0, "quota": 4,
+        "scheduler": "tls://node-1.example:8786", "going_further": False,
     }  # fmt: skip
 
 
@@ -168,6 +169,10 @@ CHOICES = {
     "[unsplash]\nquality": (
         {name: name for name in QUALITIES},
         ("small", "thumb", "small_s3", "Regular", "regular full"), "is not one of regular, full, raw",
+    ),
+    "[unsplash]\ndataset": (
+        {"": "", "config.ini": "config.ini", ".": ".", str(ROOT): str(ROOT)}, ("photos.tsv", "config.ini/x"),
+        "is not there: give the path of photos.tsv",
     ),
     "[notebook]\ngoing_further": (
         {"yes": True, "No": False, "true": True, "off": False}, ("maybe",), "must be yes or no",
@@ -214,6 +219,7 @@ def test_an_option_takes_some_texts_and_refuses_others(option: str) -> None:
     (f"[unsplash]\nphotos = {KEY}\n", ["photos = (a long text) is not a whole number"]),
     (f"[unsplash]\nphotos = 60\n access_key = {KEY}\n", ["photos = (a long text)"]),  # it continues the line before
     (f"[unsplash]\naccess_key = {KEY}\nphotos = none\n", ["photos = none is not a whole number"]),
+    (f"[unsplash]\ndataset = {KEY}\n", ["dataset = (a long text) is not there"]),
     (f"[unsplash]\nquality = {KEY}\n", ["quality = (a long text) is not one of"]),
     (f"[unsplash]\nquality = regular\n access_key = {KEY}\n", ["quality = (a long text) is not one of"]),
     (f"[notebook]\ngoing_further = {KEY}\n", ["going_further = (a long text) must be yes or no"]),
@@ -289,7 +295,7 @@ def test_the_key_is_not_pickled(value: object, protocol: int) -> None:
 
 
 PIECES = st.sampled_from([
-    "access_key", "photos", "quality", "threads", "processes", "60", "0", "-1", "auto", "regular", "small", KEY,
+    "access_key", "dataset", "photos", "quality", "threads", "processes", "60", "0", "-1", "auto", "regular", KEY,
 ]) | st.sampled_from([
     "[", "]", "=", ":", " ", "  ", "\n", "\n", "\n", "\r\n", ";", "#", "%", "[unsplash]", "[parallel]", "[DEFAULT]",
 ])  # fmt: skip
