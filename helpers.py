@@ -30,7 +30,7 @@ from kit.journal import recorded
 from kit.machine import environment, usable_cpus
 from kit.many import as_done, pipeline
 from kit.metadata import collect_photos, tidy
-from kit.pixels import IMAGE_PROBLEMS, JPEG_QUALITY, not_a_jpeg, shrink, why
+from kit.pixels import FORMATS, IMAGE_PROBLEMS, JPEG_QUALITY, not_a_jpeg, shrink, why
 from kit.runs import Run, compare, keep, problems, sweep, timed_pipeline, timed_run
 from kit.settings import Secret, Settings, load_settings
 from kit.source import PER_PAGE, Source, connect
@@ -94,7 +94,7 @@ def make_thumbnail(path: Path | str, folder: Path | str, size: int = 200) -> Out
             if os.path.samefile(target, path):
                 return failed(path, "the thumbnail would overwrite its original")
             return Outcome(path, Status.SKIPPED, path=target, bytes=os.path.getsize(target))
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             small = shrink(image, size)
         written = write(target, lambda file: small.save(file, "JPEG", quality=JPEG_QUALITY))
     except IMAGE_PROBLEMS as problem:

@@ -1,19 +1,31 @@
 """What an image is, and a smaller picture of it, by the rules that benchmarks/thumbnails.py measured.
 
-No file is touched here.
+No file is written here.
 """
 
 from __future__ import annotations
 
 import functools
 import io
+import itertools
+import re
+import warnings
 
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from kit.files import plain
 
 JPEG_QUALITY = 85  # of a thumbnail
+MOST_SCANS = 30  # of a JPEG: encoders make about ten, and thousands fit into a small file that takes minutes to decode
+# What photos come as (MPO counts as JPEG). Pillow decodes all of these itself; for EPS it would start Ghostscript.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP")
 IMAGE_PROBLEMS = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
+
+# Pillow refuses pictures of more than 179 million pixels, and warns from 89 million on. There are cameras that make
+# such photos, so these are worked on: a JPEG is decoded at 1/8 of its size, others take up to 2 GB of memory, and if
+# that is missing, the Outcome says so. catch_warnings is no choice: it changes the filters of all threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def not_a_jpeg(body: bytes) -> str:
@@ -41,10 +53,18 @@ def why(problem: Exception) -> str:
 
 
 def shrink(image: Image.Image, size: int) -> Image.Image:
-    """The image as RGB (or YCbCr, as JPEG stores it) in sRGB, upright, its longer side at most `size` pixels."""
+    """The image as RGB (or YCbCr, as JPEG stores it) in sRGB, upright, its longer side at most `size` pixels.
+
+    Raises:
+        Exception: one of the IMAGE_PROBLEMS.
+    """
+    if isinstance(image, JpegImageFile) and _scans(image) > MOST_SCANS:
+        raise ValueError(f"more than {MOST_SCANS} scans, which could take minutes")
     scale = min(1, size / max(image.size))
     fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     profile = image.info.get("icc_profile")
+    if not isinstance(profile, bytes) or _is_srgb(profile):
+        profile = None
     # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which is faster but softer. The decoder may go down to 1.3
     # times the thumbnail. From 1.5 times on, enough is left for BICUBIC; below, only the slower LANCZOS keeps as much
     # sharpness. A JFIF file holds YCbCr; without that conversion, colours can be resized for themselves. The encoder
@@ -70,7 +90,7 @@ def shrink(image: Image.Image, size: int) -> Image.Image:
     else:
         image = image.resize(fitted, fine, box)
     if profile:
-        image = _to_srgb(image, profile)
+        image = _to_srgb(image, profile) or image
     if image.mode == "RGBA":
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
@@ -79,6 +99,25 @@ def shrink(image: Image.Image, size: int) -> Image.Image:
         image = image.convert("RGB")
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
+
+def _scans(image: JpegImageFile) -> int:
+    """In how many scans a JPEG comes (ITU-T T.81, B.2.3). Counting ends above MOST_SCANS."""
+    file = image.fp
+    assert file
+    if "progressive" not in image.info:  # nearly always one scan holds all colours: its header was just read
+        header = bytes((0, 6 + 2 * image.layers, image.layers))
+        file.seek(max(0, file.tell() - header[1]))
+        if file.read(len(header)) == header:
+            return 1
+    file.seek(0)
+    body, at, scans = file.read(), 2, 0
+    while scans <= MOST_SCANS and (marker := _MARKER.search(body, at)) and marker[0] != b"\xff\xd9":  # its end
+        scans += marker[0] == b"\xff\xda"
+        at = marker.end() + int.from_bytes(body[marker.end() : marker.end() + 2], "big")
+    return scans
+
+
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # but not the few that nothing belongs to
 
 # What makes an image upright, by its EXIF orientation (CIPA DC-008, tag 0x0112).
 _UPRIGHT = {
@@ -99,16 +138,27 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     return grey.point(lambda value: value * (1 / 256)).convert("L") if deep else grey.convert("L")
 
 
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Colours converted from the embedded ICC profile; a profile that makes no sense is ignored."""
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """Colours converted from the embedded ICC profile; None if that makes no sense."""
     from PIL import ImageCms
 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = "RGBA" if image.mode == "RGBA" else "RGB"
-        return ImageCms.profileToProfile(image, source, _srgb(), outputMode=mode) or image
+        return ImageCms.profileToProfile(image, source, _srgb(), outputMode=mode)
     except (ImageCms.PyCMSError, OSError, ValueError):
-        return image
+        return None
+
+
+@functools.lru_cache(maxsize=16)
+def _is_srgb(profile: bytes) -> bool:
+    """Whether an ICC profile means sRGB, whatever its name: no colour of a sample moves by more than 1 of 255 levels.
+
+    The usual files for sRGB, tiny or not, move none. Rec. 709, the nearest other one, moves some by 16.
+    """
+    levels = bytes(itertools.chain.from_iterable(itertools.product(range(0, 256, 15), repeat=3)))
+    moved = _to_srgb(Image.frombytes("RGB", (len(levels) // 3, 1), levels), profile)
+    return moved is not None and all(abs(old - new) <= 1 for old, new in zip(levels, moved.tobytes(), strict=True))
 
 
 @functools.lru_cache

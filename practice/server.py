@@ -260,13 +260,13 @@ class Server:
             try:
                 rules = json.loads(request.body)
                 for rule in rules:
-                    rule["path"], rule["share"] = re.compile(rule["path"]), float(rule.get("share", 1))
-                    rule["times"] = float(rule.get("times", math.inf))
+                    rule["path"], rule["share"] = re.compile(rule["path"]), _finite(rule.get("share", 1))
+                    rule["times"] = _finite(rule["times"]) if "times" in rule else math.inf
                     if rule["fault"] not in FAULTS:
                         raise ValueError(rule["fault"])
                     if rule["fault"] in ("delay", "drip", "drip-head"):
-                        rule["value"] = float(rule["value"])
-            except (ValueError, TypeError, KeyError, re.error) as problem:
+                        rule["value"] = _finite(rule["value"])
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError, re.error) as problem:
                 return error(400, f"Not a list of fault rules: {problem!r}")
             self.rules = rules
             self.hits.clear()
@@ -344,10 +344,17 @@ def _number(query: dict[str, str], name: str, default: int) -> int:
     return int(text)
 
 
+def _finite(value: str | float) -> float:
+    if not math.isfinite(number := float(value)):  # JSON may hold NaN, and 1e400 is infinite
+        raise ValueError(f"{value} is not a finite number")
+    return number
+
+
 def _rendition(picture: Path, size: tuple[int, int], quality: int) -> bytes:
     """The drawn picture at another size (pixels) and JPEG quality."""
     with Image.open(picture) as image:
         image.draft("RGB", size)
         body = io.BytesIO()
-        image.resize(size, Image.Resampling.BICUBIC).save(body, "JPEG", quality=quality)
+        small = image.resize(size, Image.Resampling.BICUBIC)
+        small.save(body, "JPEG", quality=quality, icc_profile=image.info["icc_profile"])
     return body.getvalue()

@@ -28,6 +28,7 @@ from kit import transport
 from kit.journal import recorded
 from kit.transport import RETRIED, TRIES
 from practice import PracticeServer
+from practice.pictures import PROFILE
 
 METHODS = multiprocessing.get_all_start_methods()
 PICTURE = jpeg(Image.effect_noise((120, 80), 60))
@@ -112,11 +113,12 @@ def test_waiting_counts_as_waited_and_costs_no_cpu_time_even_while_another_threa
 
 
 def test_n_photos_cost_n_requests_whatever_their_bytes_hold(host: Host, folder: Path) -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() + bytes(44)
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    profiles = (PROFILE, PROFILE[:200], lab, b"\xff\xd9" * 99_000)  # the last one in four segments, full of ends
     half = len(PICTURE) // 2
     bodies = [
         PICTURE,
-        jpeg(Image.new("RGB", (64, 64)), icc_profile=profile),
+        *(jpeg(Image.new("RGB", (64, 64)), icc_profile=profile) for profile in profiles),
         PICTURE[:half] + bytes(5000) + PICTURE[half:],
         PICTURE[:half] + PICTURE[half : half + 64][::-1] + PICTURE[half + 64 :],
     ]
@@ -127,6 +129,16 @@ def test_n_photos_cost_n_requests_whatever_their_bytes_hold(host: Host, folder: 
     for path in folder.iterdir():
         make_thumbnail(path, folder.parent)
     assert len(host.seen) == len(bodies)
+
+
+def test_n_photos_of_the_practice_server_cost_n_requests(
+    server: PracticeServer, photos: list[Photo], folder: Path
+) -> None:
+    before = server.stats()
+    outcomes = [make_thumbnail(download_photo(photo, folder).path, folder.parent) for photo in photos]
+    assert {outcome.status for outcome in outcomes} == {Status.DONE}
+    asked = {name: count - before[name] for name, count in server.stats().items() if name in ("images", "requests")}
+    assert asked == {"images": len(photos), "requests": 0}
 
 
 def test_an_answer_that_drips_arrives_whole_if_no_silence_is_too_long(

@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ import psutil
 import pytest
 import requests
 from conftest import PATIENCE, PHOTOS, assert_all_end, until
-from PIL import Image
+from PIL import Image, ImageCms
 
 import practice
 from practice.catalogue import Catalogue
@@ -264,6 +265,14 @@ def test_sizes_and_their_limit(server, record: dict, size: str, parameters: str,
     assert picture.size == (width, pytest.approx(width * record["height"] / record["width"], abs=1))
 
 
+@pytest.mark.parametrize("size", ["regular", "small"])
+def test_images_hold_an_srgb_profile_that_is_the_same_on_every_machine(server, record: dict, size: str) -> None:
+    profile = opened(fetch(record["urls"][size]).content).info["icc_profile"]
+    header = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile
+    assert (header.profile_description, header.creation_date) == ("sRGB built-in", datetime(2024, 1, 1))
+    assert len(profile) < 1000 and profile[40:44] == bytes(4)  # no name of a system
+
+
 def test_quality_is_honoured(server, record: dict) -> None:
     coarse, fine = (fetch(f"{record['urls']['raw']}&w=333&q={quality}").content for quality in (10, 95))
     assert len(fine) > 2 * len(coarse)
@@ -408,6 +417,7 @@ REPLACED = {
     "500": (500, JSON, b'{"errors": ["Internal'), "502": (502, HTML, b"<html>"), "503": (503, TXT, b""),
     "429": (429, TXT, b""), "401": (401, JSON, b'{"errors": ["OAuth'), "quota": (403, TXT, b"Rate Limit Exceeded"),
     "quota-json": (403, JSON, b'{"errors": ["Rate Limit Exceeded"]}'), "redirect": (302, TXT, b""),
+    "404": (404, TXT, b"Not found"), "410": (410, TXT, b"Gone"),
     "empty": (200, JPEG, b""), "html": (200, HTML, b"<html>"), "json": (200, JSON, b"{"),
     "png": (200, JPEG, b"\x89PNG"), "webp": (200, JPEG, b"RIFF"), "truncated": (200, JPEG, b"\xff\xd8"),
     "corrupt": (200, JPEG, b"\xff\xd8"), "scrambled": (200, JPEG, b"\xff\xd8"),
@@ -497,6 +507,9 @@ def test_faults_spare_other_addresses_and_the_controls(server, image: tuple[str,
 @pytest.mark.parametrize("body", [
     "no JSON", b"\xff\xfe", "5", '["x"]', '[{"path": "."}]', '[{"fault": "500"}]', '[{"path": "(", "fault": "500"}]',
     '[{"path": 5, "fault": "500"}]', '[{"path": ".", "fault": "nonsense"}]', '[{"path": ".", "fault": "delay"}]',
+    "[" * 60_000, f'[{{"path": "{"(" * 30_000}", "fault": "500"}}]',
+    *(f'[{{"path": ".", "fault": "delay", "value": 0, "{name}": {number}}}]' for name in ("times", "share", "value")
+      for number in ("1e400", "NaN", "-Infinity", '"inf"', "1" + "0" * 400)),
 ])  # fmt: skip
 def test_rules_that_make_no_sense_are_refused_and_change_nothing(server, body: str | bytes) -> None:
     server.faults({"path": "^/photos", "fault": "503"})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import multiprocessing
 import os
 import struct
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -13,12 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import PATIENCE, jpeg
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
+import practice
 from helpers import Outcome, Status, make_thumbnail
+from kit.pixels import MOST_SCANS
 from practice import PracticeServer
+from practice.pictures import PROFILE
 
 ORIENTATION = 0x0112  # number of the EXIF tag
 
@@ -196,7 +203,7 @@ def test_16_bit_gradient_keeps_its_shape(tmp_path: Path, folder: Path) -> None:
 
 def test_animation_gives_its_first_picture(tmp_path: Path, folder: Path) -> None:
     frames = [Image.new("RGB", (300, 200), colour) for colour in ("red", "lime", "blue")]
-    for name in ("a.gif", "b.webp", "c.png"):
+    for name in ("a.gif", "b.webp", "c.png", "d.mpo"):
         path = save(frames[0], tmp_path / name, save_all=True, append_images=frames[1:], duration=50)
         with Image.open(path) as image:
             assert image.n_frames == 3
@@ -296,6 +303,31 @@ def test_profile_that_makes_no_sense_is_ignored(tmp_path: Path, folder: Path, na
     assert_alike(thumbnail(save(make(), tmp_path / name, icc_profile=body, **options), folder), expected())
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        (b"", b"", True),
+        ("sRGB".encode("utf-16-be"), "Ours".encode("utf-16-be"), True),
+        (b"\0\2\x66\x66", b"\0\2\x33\x33", False),
+    ],
+    ids=["as it is", "another name", "a gamma of 2.2 for 2.4"],
+)
+def test_what_is_srgb_already_is_not_converted(
+    tmp_path: Path, folder: Path, old: bytes, new: bytes, same: bool
+) -> None:
+    assert old in PROFILE
+    paths = [save(gradient(), tmp_path / "plain.jpg")]
+    paths.append(save(gradient(), tmp_path / "profile.jpg", icc_profile=PROFILE.replace(old, new)))
+    plain, profile = (Path(make_thumbnail(path, folder).path).read_bytes() for path in paths)
+    assert (plain == profile) is same
+
+
+def test_a_profile_of_another_type_is_ignored(tmp_path: Path, folder: Path) -> None:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[34675], tags.tagtype[34675] = "a text", 2
+    assert_alike(thumbnail(save(gradient(), tmp_path / "text.tif", tiffinfo=tags), folder), gradient())
+
+
 # --- size --------------------------------------------------------------------------------------------------------
 
 
@@ -373,6 +405,53 @@ def cut_off(kind: str) -> bytes:
     body = io.BytesIO()
     Image.effect_noise((300, 200), 80).save(body, kind)
     return body.getvalue()[: len(body.getvalue()) * 3 // 5]
+
+
+def test_a_large_photo_is_worked_on_and_nothing_is_printed(tmp_path: Path, folder: Path) -> None:
+    path = save(Image.new("L", (9_500, 9_500)), tmp_path / "large.jpg")  # Pillow warns of it
+    code = "import sys, helpers; print(helpers.make_thumbnail(*sys.argv[1:]).status)"
+    run = subprocess.run(
+        [sys.executable, "-c", code, path, folder], cwd=practice.ROOT, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (run.stdout.strip(), run.stderr) == ("done", "")
+
+
+def one_scan_for_each_colour() -> bytes:
+    """A JPEG that is not progressive, but comes in three scans."""
+    grey = jpeg(gradient().convert("L"))
+    frame, scan = grey.index(b"\xff\xc0"), grey.index(b"\xff\xda")
+    colours = b"\xff\xc0\0\x11" + grey[frame + 4 : frame + 9] + b"\3\1\x11\0\2\x11\0\3\x11\0"
+    scans = (b"\xff\xda\0\x08\1" + bytes([n, 0, 0, 63, 0]) + grey[scan + 10 : -2] for n in (1, 2, 3))
+    return grey[:frame] + colours + grey[frame + 13 : scan] + b"".join(scans) + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("make", [lambda: jpeg(gradient(), progressive=True), one_scan_for_each_colour])
+def test_a_jpeg_with_more_scans_than_any_encoder_makes_is_refused(
+    tmp_path: Path, folder: Path, make: Callable[[], bytes], more: int
+) -> None:
+    body = make()
+    last = body[body.rindex(b"\xff\xda") : -2]
+    repeated = body[:-2] + last * (MOST_SCANS + more - body.count(b"\xff\xda")) + b"\xff\xd9"
+    (tmp_path / "scans.jpg").write_bytes(repeated + last * 99)  # what follows the end is no part of the picture
+    outcome = make_thumbnail(tmp_path / "scans.jpg", folder)
+    wanted = (Status.FAILED, "the image is broken: more than 30 scans, which could take minutes")
+    assert (outcome.status, outcome.error) == (wanted if more else (Status.DONE, None))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program is a shell script")
+def test_no_other_program_is_started(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace, path = tmp_path / "trace", tmp_path / "a.jpg"
+    (tmp_path / "gs").write_text(f"#!/bin/sh\necho >> '{trace}'\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    gradient().save(path, "EPS")
+    with Image.open(path) as image, contextlib.suppress(OSError):
+        image.load()
+    trace.unlink()  # Pillow alone would have started it
+    outcome = make_thumbnail(path, folder)
+    assert (outcome.status, outcome.error) == (Status.FAILED, "this is not an image that Pillow knows")
+    assert not trace.exists()
 
 
 NO_IMAGES = {
