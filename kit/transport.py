@@ -51,12 +51,13 @@ class NoAnswer(Exception):
     Attributes:
         tries: how often it was asked.
         bad_body: whether the host ended its answer too early, in an orderly way.
+        lasting: whether another try is of no use.
         waited: seconds between the last request and the first byte of its answer.
     """
 
-    def __init__(self, text: str, bad_body: bool = False, tries: int = 1, waited: float = 0.0):
+    def __init__(self, text: str, bad_body: bool = False, lasting: bool = False, tries: int = 1, waited: float = 0.0):
         super().__init__(text)
-        self.bad_body, self.tries, self.waited = bad_body, tries, waited
+        self.bad_body, self.lasting, self.tries, self.waited = bad_body, lasting, tries, waited
 
 
 def fetch(
@@ -89,9 +90,9 @@ def fetch(
             else:
                 bad += 1
         except NoAnswer as problem:
-            trouble, bad = str(problem), bad + problem.bad_body
+            trouble, bad = str(problem), BAD_BODY_TRIES if problem.lasting else bad + problem.bad_body
         except ValueError:
-            trouble, bad = "the address (or that of a proxy) makes no sense", BAD_BODY_TRIES
+            trouble, bad = "the address makes no sense", BAD_BODY_TRIES
         if bad == BAD_BODY_TRIES or attempt == TRIES:
             break
         _back_off(attempt, retry_after)
@@ -110,9 +111,10 @@ def _exchange(address: str, key: Secret | None) -> Answer:
     """One request and its whole answer.
 
     Raises:
-        NoAnswer: trouble that may pass.
+        NoAnswer: trouble on the way.
         ValueError: the address makes no sense.
     """
+    from requests.utils import select_proxy
     from urllib3.exceptions import HTTPError
 
     host = _host(address)
@@ -135,11 +137,13 @@ def _exchange(address: str, key: Secret | None) -> Answer:
             body = answer.raw.read(LARGEST if "Content-Length" not in headers else None, decode_content=True)
         return Answer(answer.status_code, headers, body, waited)
     except (OSError, HTTPError) as found:  # a RequestException is an OSError
-        if isinstance(found, ValueError):  # InvalidURL, LocationParseError
+        if isinstance(found, ValueError) and not select_proxy(address, host.proxies):  # InvalidURL, LocationParseError
             raise
-        problem = NoAnswer(_words(found), bad_body=bool(_CUT_OFF.search(str(found))))
+        problem = _no_answer(found)
     except KeyboardInterrupt:
         pass
+    if problem and problem.lasting:
+        _hosts.clear()  # the environment may be mended before the next call: look again
     # Raised out here, without the exception before: its frames and its request hold the key.
     raise problem or KeyboardInterrupt
 
@@ -169,12 +173,12 @@ def _host(address: str) -> _Host:
     parts = urlsplit(address)
     name = f"{parts.scheme}://{parts.netloc}"
     key = os.getpid(), name
-    if key not in _hosts:
+    if not (host := _hosts.get(key)):
         import requests
         from requests.adapters import HTTPAdapter
 
         with _lock:
-            if key not in _hosts:
+            if not (host := _hosts.get(key)):
                 session = requests.Session()
                 found = session.merge_environment_settings(name, {}, None, None, None)
                 local = parts.hostname in ("127.0.0.1", "localhost")  # a practice server is behind no proxy
@@ -182,8 +186,9 @@ def _host(address: str) -> _Host:
                 session.headers["Accept-Encoding"] = "identity"  # images don't shrink
                 request = session.prepare_request(requests.Request("GET", name))
                 adapter = HTTPAdapter(pool_connections=1, pool_maxsize=256)
-                _hosts[key] = _Host(adapter, request, {} if local else dict(found["proxies"]), found["verify"])
-    return _hosts[key]
+                proxies = {} if local else dict(found["proxies"])
+                host = _hosts[key] = _Host(adapter, request, proxies, found["verify"])
+    return host
 
 
 def _back_off(attempt: int, retry_after: str | None) -> None:
@@ -198,8 +203,22 @@ def _back_off(attempt: int, retry_after: str | None) -> None:
 
 
 _CUT_OFF = re.compile("IncompleteRead|InvalidChunkLength")
-_TROUBLE = {  # words in an exception's text -> what they mean
-    "SSL": "the certificate could not be checked (is there a proxy?)",
+# Words in an exception's text -> what they mean. First, what no other try mends:
+_LASTING = {
+    "failed: 407": "the proxy wants a name and password (status 407): put them into HTTPS_PROXY as "
+    "http://NAME:PASSWORD@HOST:PORT",
+    "only use HTTP": "the proxy speaks no TLS: its address in HTTPS_PROXY must begin with http://",
+    "SOCKS": "a SOCKS proxy needs one more package: run %pip install pysocks and restart the kernel",
+    "Invalid(Proxy)?URL|LocationParse": "the address of the proxy makes no sense: it must look like http://HOST:PORT "
+    "in HTTPS_PROXY",
+    "CA certificate bundle|X509|PEM lib": "REQUESTS_CA_BUNDLE names no file of certificates: correct it or unset it",
+    "has expired|not yet valid": "the certificate has expired or is not valid yet (is this computer's clock right?)",
+    "(Hostname|IP address) mismatch": "the certificate is for another host (a log-in page of the Wi-Fi?)",
+    "CERTIFICATE_VERIFY_FAILED": "the certificate could not be checked (is there a proxy?)",
+}
+_PASSING = {
+    "SSLError": "the encrypted connection failed",
+    "Tunnel": "it refuses this host",
     "Timeout|timed out": "no answer in time",
     "NameResolution|getaddrinfo|Name or service": "the host's name was not found (no network?)",
     "refused": "the connection was refused",
@@ -208,9 +227,15 @@ _TROUBLE = {  # words in an exception's text -> what they mean
 }
 
 
-def _words(problem: Exception) -> str:
-    """Trouble on the way in a few plain words, without addresses."""
-    if isinstance(problem, OSError) and problem.strerror and not isinstance(problem, ConnectionError):
-        return plain(problem)
+def _no_answer(problem: Exception) -> NoAnswer:
+    """Trouble on the way in a few plain words, without addresses and what else its text may hold."""
     text = f"{type(problem).__name__} {problem}"
-    return next((words for pattern, words in _TROUBLE.items() if re.search(pattern, text)), text[:200])
+    if lasting := next((words for pattern, words in _LASTING.items() if re.search(pattern, text)), ""):
+        return NoAnswer(lasting, lasting=True)
+    if isinstance(problem, OSError) and problem.strerror and not isinstance(problem, ConnectionError):
+        return NoAnswer(plain(problem))
+    other = f"trouble of the kind {type(problem).__name__}"
+    words = next((words for pattern, words in _PASSING.items() if re.search(pattern, text)), other)
+    if "ProxyError" in text:
+        words = f"no way through the proxy: {words}"
+    return NoAnswer(words, bad_body=bool(_CUT_OFF.search(text)))
