@@ -182,6 +182,22 @@ def test_photos_cost_a_request_each_and_the_key_goes_to_the_api_alone(
     record_property("times", PHOTOS)
 
 
+CONTROL = """
+import os
+from helpers import Photo, timed_run
+from kit.coroutines import download_coroutines
+run = timed_run(download_coroutines, [Photo("one", os.environ["PHOTO"])], 1)
+print(*[(outcome.status.value, outcome.error) for outcome in run.outcomes])
+"""
+
+
+@pytest.mark.parametrize(("certificate", "said"), [("", "('done', None)"), ("other host", "('failed', ")])
+def test_the_control_with_coroutines_takes_the_same_way(tmp_path: Path, certificate: str, said: str) -> None:
+    with stand_in(tmp_path, certificate=certificate) as host:
+        address = records()[0]["urls"]["regular"]
+        assert in_a_child(CONTROL, tmp_path, host.environment | {"PHOTO": address}).startswith(said)
+
+
 def test_the_whole_notebook_with_a_key_while_some_photos_are_gone(tmp_path: Path, pictures: Path) -> None:
     """Six of the first 66: each is replaced by the next one."""
     folder = tmp_path / "work"
