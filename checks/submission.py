@@ -6,7 +6,9 @@ notebook on disk was not run from top to bottom, or if a file holds an access ke
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import html
 import json
 import os
 import re
@@ -190,62 +192,96 @@ def _other_modules(cells: list[dict]) -> list[str]:
 
 # --- Does a file hold an access key? ----------------------------------------------------------------------------
 
+# This is against accidents. The keys of this machine are found also if they are split over lines, over outputs or by
+# colours and HTML tags, and in base64. Deliberate disguises (reversed, compressed, drawn) are out of reach.
+
 # Unsplash's keys have 43 letters, digits, - and _. Where a key is expected, anything from 20 on counts.
 _EXPECTED = re.compile(
-    r"(?i)(?:client-id[\s:]+|client_id=|(?:access|secret|api)_?key[\"'\])]*\s*[:=]+\s*[a-z.(]*[\"']?)([\w-]{20,})"
+    r"(?i)(?:client[-_ ]?id|bearer|(?:access|secret|api)[-_ ]?key)"
+    r"[\"'`*\\\])]*[\s:=,|]+(?:[a-z]*[.(\[])*[\"'`*\\]*([\w-]{20,})"
 )
-_QUOTED = re.compile(r"([\"'])(?=[^\"']*[A-Z])([\w-]{43})\1")
+_QUOTED = re.compile(r"[\"'`]([\w-]{43})[\"'`]")
+_PICTURE = re.compile(r"[\w+/]{200,}")  # in base64: it could look like anything by chance
+_ESCAPED = re.compile(r"(?:\\u00|\\x|%(?:25)*)([0-7][0-9a-fA-F])")  # \u003d, \x1b, %3D; %253D in nested addresses
+_COLOUR = re.compile(r"\x1b\[[\d;]*[A-Za-z]")  # of a terminal
+_TAG = re.compile(r"<[^<>]*>")
 
 
 def _own_keys(root: Path) -> set[str]:
-    """The keys of this machine: of the environment, and every one that stands in config.ini, even as a comment."""
+    """The keys of this machine: of the environment, and every one that stands in config.ini, even as a comment.
+
+    Each in all its spellings: as it is, its letters alone, and the letters of its base64 at each of three offsets.
+    """
     found = {os.environ.get("UNSPLASH_ACCESS_KEY", "").strip()}
     with contextlib.suppress(OSError):
         text = (root / "config.ini").read_bytes().replace(b"\0", b"").decode("utf-8", "replace")
-        found.update(re.findall(r"(?im)^[\s;#]*(?:access_key|secret_key)\s*[=:]\s*(\S+)", text))
-    return {key for key in found if len(key) >= 8}  # what is shorter is no key, and would be found everywhere
+        found.update(re.findall(r"(?im)^[\s;#]*(?:access|secret)_key\s*[=:](?:[^\S\n]|\n(?=[ \t]))*(\S+)", text))
+    keys = {key for key in found if len(key) >= 8}  # what is shorter is no key, and would be found everywhere
+    spellings = {_letters(key) for key in keys}
+    for shift in range(3):
+        for raw in (bytes(shift) + key.encode(errors="replace") for key in keys):
+            whole = slice((shift * 8 + 5) // 6, len(raw) * 8 // 6)  # the characters that depend on the key alone
+            spellings.add(_letters(base64.b64encode(raw)[whole].decode()))
+    return keys | {text for text in spellings if len(text) >= 16}  # shorter: digits of a table could give it
 
 
-def _keys_in(name: str, content: bytes, own: set[str]) -> Iterator[str]:
+def _letters(text: str) -> str:
+    """Letters and digits only: no white space, quotes, commas, # of comments, nor what wrapped lines have else."""
+    return "".join(re.findall(r"[^\W_]+", re.sub(r"\\[nrt]", " ", text)))
+
+
+def _keys_in(name: str, content: bytes, own: set[str]) -> list[str]:
     """Places in this file that hold one of these keys, or what looks like a key."""
-    for place, text, is_code in _pieces(name, content):
-        looks = [match[1] for match in _EXPECTED.finditer(text)]
-        looks += [match[2] for match in _QUOTED.finditer(text)] if is_code else []
-        if any(key in text for key in own) or any(map(_is_random, looks)):
-            yield place
+    if _holds_key(name, False, own):
+        return ["the name of a file"]
+    text = content.replace(b"\0", b"").decode("utf-8", "replace")  # NUL: a file saved as UTF-16
+    whole = _holds_key(text, name.endswith(".py"), own)  # also over two lines, and what a reader of JSON leaves out
+    if not whole and name != NOTEBOOK:
+        return []
+    return [place for place, piece, code in _pieces(name, text) if _holds_key(piece, code, own)] or [name] * whole
+
+
+def _holds_key(text: str, is_code: bool, own: set[str]) -> bool:
+    seen = _COLOUR.sub("", _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text))
+    shown = _TAG.sub("", html.unescape(seen))  # by a browser
+    if any(key in form for form in (text, _letters(seen), _letters(shown)) for key in own):
+        return True
+    read = "\n".join(_PICTURE.sub(" ", form) for form in (seen, shown))
+    patterns = [_EXPECTED, _QUOTED] if is_code else [_EXPECTED]
+    return any(_is_random(found[1]) for pattern in patterns for found in pattern.finditer(read))
 
 
 def _is_random(text: str) -> bool:
-    """Whether this could be a key: YOUR_ACCESS_KEY_GOES_HERE is none."""
-    return bool(re.search(r"\d", text) and re.search(r"[a-z]", text) and len(set(text)) >= 10)
+    """Whether this could be a key: old ones are hexadecimal, new ones change often between a, A and 0. Words don't."""
+    runs = re.findall(r"[a-z]+|[A-Z]+|\d+", text)
+    return bool(re.fullmatch(r"[0-9a-f]{32,}", text)) or len(runs) > 0.37 * len(text)
 
 
-def _pieces(name: str, content: bytes) -> Iterator[tuple[str, str, bool]]:
-    """(where, text, whether it is code) of all that a file says. Pictures inside of a notebook are left out."""
-    text = content.replace(b"\0", b"").decode("utf-8", "replace")  # NUL: a file saved as UTF-16
+def _pieces(name: str, text: str) -> Iterator[tuple[str, str, bool]]:
+    """(where, text, whether it is code) of all that a file says."""
     if name != NOTEBOOK:
         for number, line in enumerate(text.splitlines(), start=1):
             yield f"{name}, line {number}", line, name.endswith(".py")
         return
     notebook = json.loads(text)
-    yield f"{name}, its metadata", json.dumps(notebook.get("metadata")), False
-    for number, cell in enumerate(notebook["cells"], start=1):
+    cells = notebook.pop("cells")
+    yield f"{name}, its metadata", _flat(notebook), False
+    for number, cell in enumerate(cells, start=1):
         where = f"{name}, cell {number}"
-        source = _text(cell["source"])
-        yield where, source, True
-        rest = {key: value for key, value in cell.items() if key not in ("source", "outputs")}
-        yield f"{where}, its metadata", json.dumps(rest, ensure_ascii=False), False
-        for output in cell.get("outputs", []):
-            data = {kind: _plain(value) for kind, value in output.get("data", {}).items() if kind[:6] != "image/"}
-            rest = {key: _plain(value) for key, value in output.items() if key != "data"}
-            yield f"{where}, its output", "\n".join([*data.values(), *rest.values()]), False
+        fields: dict[str, list] = {}  # of all outputs together: what one begins, the next one may end
+        for output in cell.pop("outputs", []):
+            for field, value in {**output.pop("data", {}), **output}.items():
+                fields.setdefault(field.removesuffix("/plain"), []).append(value)  # printed or shown: both are text
+        yield where, _text(cell.pop("source")), True
+        yield f"{where}, its metadata", _flat(cell), False
+        yield f"{where}, its output", _flat(fields), False
 
 
-def _plain(value: object) -> str:
-    """Text as it is, lines joined; anything else as JSON."""
-    if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        return "".join(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _flat(node: object) -> str:
+    """All names and texts in a piece of JSON, whatever they mean; lines are joined."""
+    if isinstance(node, dict):
+        return "".join(f"{name}: {_flat(value)}\n" for name, value in node.items())
+    return "".join(map(_flat, node)) if isinstance(node, list) else str(node)
 
 
 def main() -> None:

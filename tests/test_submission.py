@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
 import os
 import re
@@ -14,8 +17,11 @@ from pathlib import Path
 
 import pytest
 from jupyter_client.manager import KernelManager
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from published import published
 
+from checks.submission import Refused, write
 from kit.machine import fingerprint, modules_in
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +55,7 @@ def project(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, tmp_path)
     for name in ("kit", "checks", "practice"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "config.ini").write_text(f"[unsplash]\n; access_key = OLD{KEY[::-1]}\naccess_key = {KEY}\n")
+    (tmp_path / "config.ini").write_text(f"[unsplash]\n; access_key = OLD{KEY[::-1]}\naccess_key =\n  {KEY}\n")
     save(tmp_path, executed())
     return tmp_path
 
@@ -228,115 +234,153 @@ def test_says_why_it_can_not_write(project: Path) -> None:
 # --- does a file hold a key? ------------------------------------------------------------------------------------
 
 
-def in_source(project: Path, text: str) -> None:
-    notebook = executed()
-    cell_of(notebook, "settings")["source"] = ["# mine\n", f"headers = {{'x': 'Client {text}'}}\n"]
-    save(project, notebook)
+def put(project: Path, place: str, what: dict | str | bytes) -> None:
+    """Fields into the notebook or into one of its cells; text below a file's; bytes in place of a file's."""
+    if isinstance(what, dict):
+        notebook = json.loads((project / "assignment.ipynb").read_text(encoding="utf-8"))
+        (notebook if place == "notebook" else cell_of(notebook, place)).update(what)
+        save(project, notebook)
+    elif isinstance(what, bytes):
+        (project / place).write_bytes(what)
+    else:
+        with (project / place).open("a", encoding="utf-8") as file:
+            file.write(f"\n# {what}\n")
 
 
-def in_first_line(project: Path, text: str) -> None:
-    notebook = executed()
-    cell_of(notebook, "settings").update(source=f"x = '{text}'", execution_count=None)
-    save(project, notebook)
+def prints(*texts: str) -> dict:
+    return {"outputs": [{"output_type": "stream", "name": "stdout", "text": [text]} for text in texts]}
 
 
-def in_markdown(project: Path, text: str) -> None:
-    notebook = executed()
-    cell_of(notebook, "settings-text")["source"].append(f"\nMy key: {text}")
-    save(project, notebook)
+def shows(kind: str, *texts: str, **more: object) -> dict:
+    return {"outputs": [{"output_type": "display_data", "data": {kind: t}, "metadata": {}, **more} for t in texts]}
 
 
-def in_output(project: Path, text: str) -> None:
-    notebook = executed()
-    cell_of(notebook, "settings")["outputs"].append({"output_type": "stream", "name": "stdout", "text": [text]})
-    save(project, notebook)
+def in_base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
 
 
-def in_table(project: Path, text: str) -> None:
-    notebook = executed()
-    data = {"text/html": ["<td>", f"{text}</td>"], "text/plain": "table"}
-    cell_of(notebook, "settings")["outputs"].append({"output_type": "display_data", "data": data, "metadata": {}})
-    save(project, notebook)
+def png() -> bytes:
+    file, texts = io.BytesIO(), PngInfo()
+    texts.add_text("Comment", f"made with {KEY}")
+    Image.new("L", (9, 9)).save(file, "png", pnginfo=texts)
+    return file.getvalue()
 
 
-def in_metadata(project: Path, text: str) -> None:
-    notebook = executed()
-    notebook["metadata"]["authors"] = [{"name": text}]
-    save(project, notebook)
+A, B = KEY[:20], KEY[20:]
+FAILED = {"output_type": "error", "ename": "KeyError", "evalue": "", "traceback": ["Error", f"\x1b[0;31m{A}\x1b[0m{B}"]}
 
 
-def in_cell_metadata(project: Path, text: str) -> None:
-    notebook = executed()
-    cell_of(notebook, "settings")["metadata"]["note"] = text
-    save(project, notebook)
+@pytest.mark.parametrize(
+    ("place", "what", "named"),
+    [
+        ("settings", {"source": ["# mine\n", f"headers = {{'x': 'Client {KEY}'}}\n"]}, ""),
+        ("settings", {"source": f"x = '{KEY}'", "execution_count": None}, ""),  # its first line is in the other reason
+        ("settings", {"source": f"x = ('{A}'\n     '{B}')"}, ""),
+        ("settings-text", {"source": ["## Settings\n", f"My key: {KEY}"]}, ""),
+        ("settings-text", {"source": f"My key: {A}&shy;{B}"}, ""),
+        ("settings-text", {"source": f"<img src='data:image/svg+xml;base64,{in_base64(f'<b>{KEY}'.encode())}'>"}, ""),
+        ("settings-text", {"attachments": {"a.txt": {"text/plain": in_base64(f"'{KEY}".encode())}}}, ", its metadata"),
+        ("settings-text", {"attachments": {"a.png": {"image/png": in_base64(png())}}}, ", its metadata"),
+        ("settings", {"id": f"k{KEY}"}, ", its metadata"),
+        ("settings", {"metadata": {"tags": [KEY]}}, ", its metadata"),
+        ("settings", {"novelty": [{KEY: 1}]}, ", its metadata"),
+        ("settings", prints(KEY), ", its output"),
+        ("settings", prints(f"got {A}", f"{B}\n"), ", its output"),
+        ("settings", prints(f"{A}\n{B}"), ", its output"),
+        ("settings", prints(str([f"{A}\x1b[0m", B])), ", its output"),
+        ("settings", prints(json.dumps(f"{A}\n\x1b[1m{B}")), ", its output"),
+        ("settings", prints(f"\x1b[31m{A}\x1b[1;32m{B}\x1b[0m"), ", its output"),
+        ("settings", prints(f"Authorization: Basic {in_base64(f'{KEY}:'.encode())}"), ", its output"),
+        ("settings", {"outputs": [*prints(A)["outputs"], *shows("text/plain", f"'{B}'")["outputs"]]}, ", its output"),
+        ("settings", {"outputs": [FAILED]}, ", its output"),
+        ("settings", shows("text/html", f"<td>{KEY}</td>"), ", its output"),
+        ("settings", shows("text/html", f"<td>{A}<b>{B}</b>"), ", its output"),
+        ("settings", shows("image/svg+xml", f"<text>{KEY}</text>"), ", its output"),
+        ("settings", shows("image/png", in_base64(png())), ", its output"),
+        ("settings", shows("text/plain", "", novelty={"deep": [KEY]}), ", its output"),
+        ("notebook", {"novelty": KEY}, ", its metadata"),
+        ("notebook", {"metadata": {"kernelspec": {"display_name": KEY}}}, ", its metadata"),
+        ("notebook", {"metadata": {"widgets": {"state": {KEY: {"value": ""}}}}}, ", its metadata"),
+        ("README.md", f"# Mine\n{KEY}\n".encode("utf-16"), r", line \d+"),
+        ("README.md", f"> {A}\n> {B}", ""),
+        ("helpers.py", f"{A}\n# {B}", ""),
+        ("requirements.txt", f"--index-url https://me:{KEY}@localhost/", r", line \d+"),
+        ("config.ini.example", f"access_key = {KEY}", r", line \d+"),
+        ("checks/__init__.py", KEY, r", line \d+"),
+        (f"own_{KEY}.py", b"", "the name of a file"),
+    ],
+)
+def test_refuses_the_own_key_anywhere(project: Path, place: str, what: dict | str | bytes, named: str) -> None:
+    put(project, place, what)
+    with pytest.raises(Refused, match="An access key, or what looks like one, stands in ") as refusal:
+        write(project)
+    said = str(refusal.value)
+    assert re.search(rf"stands in (assignment\.ipynb, cell \d+|[^ ,]*){named}\. Keys", said), said
+    assert KEY[:8] not in said and not (project / "submission.zip").exists()
 
 
-def at_the_end_of(name: str) -> Callable[[Path, str], None]:
-    def place(project: Path, text: str) -> None:
-        with (project / name).open("a", encoding="utf-8") as file:
-            file.write(f"\n# {text}\n")
-
-    place.__name__ = f"in_{name}"
-    return place
-
-
-def in_utf_16(project: Path, text: str) -> None:
-    (project / "README.md").write_text(f"# Mine\n{text}\n", encoding="utf-16")
-
-
-PLACES = [
-    in_source, in_first_line, in_markdown, in_output, in_table, in_metadata, in_cell_metadata, in_utf_16,
-    *map(at_the_end_of, ("helpers.py", "README.md", "config.ini.example", "checks/__init__.py", "own.py")),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_refuses_the_own_key_anywhere(project: Path, place: Callable[[Path, str], None]) -> None:
-    place(project, KEY)
-    said = assert_refused(project, "An access key, or what looks like one, stands in ")
-    assert KEY not in said and KEY[:8] not in said
+def test_refuses_a_key_that_a_reader_of_json_does_not_see(project: Path) -> None:
+    text = (project / "assignment.ipynb").read_text(encoding="utf-8")
+    (project / "assignment.ipynb").write_text(f'{{"nbformat": "{KEY}", {text[1:]}', encoding="utf-8")
+    assert_refused(project, "stands in assignment.ipynb. ")
 
 
 def test_refuses_the_key_of_the_environment_and_an_old_one_too(project: Path) -> None:
-    in_output(project, "prefix-0123456789abcdef-suffix")
+    put(project, "settings", prints("prefix-0123456789abcdef-suffix"))
     assert_refused(project, "its output", UNSPLASH_ACCESS_KEY="0123456789abcdef")
-    in_output(project, f"<{KEY[::-1]}>")
+    put(project, "settings", prints(f"<{KEY[::-1]}>"))
     assert submit(project)[0] == 0  # the old one in config.ini is longer: OLD...
-    in_output(project, f"<OLD{KEY[::-1]}>")
+    put(project, "settings", prints(f"<OLD{KEY[::-1]}>"))
     (project / "submission.zip").unlink()
     assert_refused(project, "its output")
 
 
 @pytest.mark.parametrize(
-    ("place", "text"),
+    ("place", "what"),
     [
-        (in_output, f"Authorization: Client-ID {OTHER}"),
-        (in_markdown, f"https://api.unsplash.com/photos/?client_id={OTHER}&count=30"),
-        (in_source, f"' + '{OTHER}"),
-        (at_the_end_of("config.ini.example"), f"\naccess_key = {OTHER}"),
-        (at_the_end_of("README.md"), f'"access_key": "{OTHER}"'),
-        (at_the_end_of("helpers.py"), f"ACCESS_KEY='{OTHER}'"),
-        (at_the_end_of("helpers.py"), f'token = "{OTHER}"'),
-        (at_the_end_of("helpers.py"), f'secret_key = helpers.Secret("{OTHER}")'),
+        ("settings", prints(f"Authorization: Client-ID {OTHER}")),
+        ("settings", prints(f"Authorization: Bearer {OTHER}")),
+        ("settings", prints(f"GET /?next=%252Fphotos%253Fclient_id%253D{OTHER}")),
+        ("settings", prints(f'"/photos?client_id\\u003d{OTHER}\\u0026count=30"')),
+        ("settings", prints(json.dumps(json.dumps({"client_id": [OTHER]})))),
+        ("settings", prints(f"access_key    {OTHER}\nquality       regular")),
+        ("settings", prints(f"access_key,{OTHER}")),
+        ("settings", shows("text/html", f"<b>client_id=</b>{OTHER[:9]}<wbr>{OTHER[9:]}")),
+        ("settings", shows("application/json", {"client_id": [OTHER]})),
+        ("settings-text", {"source": f"https://api.unsplash.com/photos/?client_id={OTHER}&count=30"}),
+        ("settings-text", {"source": f"I use `{OTHER}`."}),
+        ("settings", {"source": f"headers = {{'x': '' + '{OTHER}'}}"}),
+        ("settings", {"source": f"%env UNSPLASH_ACCESS_KEY {OTHER}"}),
+        ("config.ini.example", f"\naccess_key = {OTHER}"),
+        ("README.md", f'"access_key": "{OTHER}"'),
+        ("README.md", f"| `access_key` | `{OTHER}` |"),
+        ("README.md", f"**Access Key**\n\n{OTHER}"),
+        ("README.md", f"client_id={'0123456789abcdef' * 4}"),  # as they were in earlier years
+        ("helpers.py", f"ACCESS_KEY='{OTHER}'"),
+        ("helpers.py", f'token = "{OTHER}"'),
+        ("helpers.py", f'secret_key = helpers.Secret("{OTHER[:30]}")'),
     ],
 )
-def test_refuses_what_looks_like_a_key(project: Path, place: Callable[[Path, str], None], text: str) -> None:
+def test_refuses_what_looks_like_a_key(project: Path, place: str, what: dict | str) -> None:
     (project / "config.ini").unlink()
-    notebook = executed()
-    save(project, notebook)
-    place(project, text)
-    said = assert_refused(project, "what looks like one")
-    assert OTHER not in said
+    put(project, place, what)
+    with pytest.raises(Refused, match="what looks like one") as refusal:
+        write(project)
+    assert OTHER[:30] not in str(refusal.value)
 
 
-def test_placeholders_and_digests_are_no_keys(project: Path) -> None:
+def test_placeholders_words_digests_and_photos_are_no_keys(project: Path) -> None:
     text = (
-        "access_key = YOUR_UNSPLASH_ACCESS_KEY\nClient-ID ACCESS_KEY\naccess_key =\n"
+        "access_key = YOUR_UNSPLASH_ACCESS_KEY_1\nClient-ID ACCESS_KEY\naccess_key =\n"
         'digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"\n'
         'name = "thumbnails_of_all_photos_in_16_processes_a"\n'
+        "def f(access_key, thumbnails_of_photos_in_16_processes, api_key=ThumbnailsOfPhotosIn16Processes): ...\n"
+        "https://images.unsplash.com/photo-1519681393784-d120267933ba?ixid=M3wxMjA3fDB8MHxyYW5kb218fHx8fHx8fA&w=1080\n"
+        "The access key: https://unsplash.com/photos/Bkci_8qcdvQ 6f1c2d3e-4b5a-4978-8695-a4b3c2d1e0f9\n"
     )
-    at_the_end_of("README.md")(project, text)
-    in_output(project, text)
+    put(project, "config.ini", b"[unsplash]\naccess_key =\nscheduler =\n")  # that word is no key, and everywhere
+    put(project, "README.md", text)
+    put(project, "settings", prints(text, f"apikey={in_base64(hashlib.sha512(b'').digest() * 9)}"))
     code, said = submit(project)
     assert code == 0, said
 
@@ -344,7 +388,7 @@ def test_placeholders_and_digests_are_no_keys(project: Path) -> None:
 def test_a_refusal_leaves_the_earlier_file_and_says_so(project: Path) -> None:
     assert submit(project)[0] == 0
     before = (project / "submission.zip").read_bytes()
-    in_output(project, KEY)
+    put(project, "settings", prints(KEY))
     code, said = submit(project)
     assert code == 1 and "is from an earlier time" in said
     assert (project / "submission.zip").read_bytes() == before
