@@ -19,8 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import helpers
-from checks.watch import Watch, noting_complaints, noting_exceptions, noting_processes, size_of
+from checks.conductor import Conductor
+from checks.watch import Watch, noting_complaints, noting_exceptions, noting_processes, size_of, without_sleep
 from kit import journal
+from kit.errors import WorkerLost
 from kit.files import CACHE
 from kit.runs import Run, timed_run
 
@@ -36,8 +38,10 @@ _numbers = itertools.count(1)  # of the attempts
 class Attempt:
     """One watched call of the student's function, and all that was seen of it."""
 
-    def __init__(self, function: Callable, task: str, items: Sequence, arguments: tuple):
+    def __init__(self, function: Callable, task: str, items: Sequence, arguments: tuple, rehearsal: dict | None = None):
         self.call, self.function, self.items, self.arguments = (function, plain_function(function), items, arguments)
+        self.rehearsal = rehearsal  # what a Conductor is told, if nothing is really to be done
+        self.early = False  # whether the function returned while an item was held in a rehearsal
         self.task, self.name = (task, f"{task}_parallel")  # a lambda or a decorated function has another name
         # A folder of its own: work that an attempt before left behind goes on in that one's folder and journal.
         number = next(_numbers)
@@ -60,8 +64,13 @@ class Attempt:
 
         kept = _sizes()
 
-        def remembering(*arguments: object) -> None:
-            self.result = self.call(*arguments)
+        def remembering(items: Sequence, folder: Path, *arguments: object) -> None:
+            with contextlib.ExitStack() as stack:
+                if self.rehearsal:
+                    stack.enter_context(without_sleep())
+                    stage = stack.enter_context(Conductor(folder / journal.JOURNAL, len(items), **self.rehearsal))
+                self.result = self.call(items, folder, *arguments)
+            self.early = bool(self.rehearsal) and stage.early
 
         with noting_exceptions(self.unread), noting_processes(self.crashed), noting_complaints(self.complaints):
             self.gave_up = self.watched(remembering)
@@ -86,6 +95,8 @@ class Attempt:
                 except KeyboardInterrupt:
                     if not watch.gave_up:  # it was the student who interrupted
                         raise
+                except WorkerLost as problem:
+                    self.error = problem.__cause__
                 except BaseException as problem:  # noqa: BLE001 - whatever it raises is explained, SystemExit too
                     self.error = problem
         except KeyboardInterrupt:  # the watch sends more than one: the last may come after the function's end

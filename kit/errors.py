@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 
 class AssignmentError(Exception):
     """Something that you can mend yourself: the text says how."""
@@ -34,12 +37,29 @@ class UnequalWork(AssignmentError):
     """Two runs may not be compared; the text says which rule broke."""
 
 
+class WorkerLost(AssignmentError):
+    """A worker process ended in the middle of a timed run; the text says what may be the cause."""
+
+
 class ClusterError(AssignmentError):
     """No cluster can be used; the text says what to do."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A timed run was interrupted; the text says how far it came."""
+    """A step was interrupted; the text says how far it came."""
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
+
+
+@contextlib.contextmanager
+def interruptible(so_far: Callable[[], str]) -> Iterator[None]:
+    """Turn an interrupt inside into one sentence.
+
+    Raises:
+        Interrupted: its text is what `so_far` returns then.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(so_far()) from None

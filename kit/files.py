@@ -83,18 +83,32 @@ def plain(problem: OSError) -> str:
     return problem.strerror or str(problem) or type(problem).__name__
 
 
+def _where(problem: OSError) -> str:
+    """ " at cache/runs", for example: the folder with the trouble, relative to the working folder, or only its name."""
+    paths = [Path(os.fsdecode(name)) for name in (problem.filename, problem.filename2) if name]
+    if not isinstance(problem, FileExistsError):  # there, a file is in the way of a folder
+        paths = [path if os.path.isdir(path) else path.parent for path in paths]
+    if not paths:
+        return ""
+    path = min(paths, key=lambda path: os.access(path, os.W_OK))  # a move has two: the one that can't be written
+    name = path.name
+    with contextlib.suppress(OSError, ValueError):  # the working folder is gone, or this one is elsewhere
+        whole = path.absolute()
+        name = whole.name if whole == Path.cwd() else whole.relative_to(Path.cwd()).as_posix()
+    return f" at {name}"
+
+
 @contextlib.contextmanager
 def on_disk(step: str) -> Iterator[None]:
     """Turn trouble with files inside into one sentence.
 
     Raises:
-        FileProblem: the step stopped; the text says where, why and what to do.
+        FileProblem: the step stopped; the text says in which folder, why and what to do.
     """
     try:
         yield
     except OSError as problem:
-        where = f" at {Path(os.fsdecode(problem.filename)).name}" if problem.filename else ""
         raise FileProblem(
-            f"{step} stopped{where}: {plain(problem)}. What was complete is kept. Make room, or "
+            f"{step} stopped{_where(problem)}: {plain(problem)}. What was complete is kept. Make room, or "
             "choose a folder that you may write into, and run this cell again."
         ) from None

@@ -9,8 +9,10 @@ import hashlib
 import multiprocessing
 import os
 import platform
+import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -116,6 +118,64 @@ def _meaning(node: ast.AST) -> Iterator[str]:
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+@contextlib.contextmanager
+def deaf_workers() -> Iterator[None]:
+    """Let worker processes that are started inside hear of no interrupt; one that arrives here ends them.
+
+    A worker that is hit while it imports its modules would show a traceback; one that holds a lock would keep it. On
+    Windows nothing is done: there, a notebook's stop button reaches the kernel alone.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.pool import Pool
+
+    started: set[ProcessPoolExecutor | Pool | BaseProcess] = set()
+    starts = [(ProcessPoolExecutor, "submit"), (Pool, "__init__"), (BaseProcess, "start")]
+    plain = [(kind, name, getattr(kind, name)) for kind, name in starts]
+    for kind, name, method in plain:
+        setattr(kind, name, _undisturbed(method, started))
+    try:
+        yield
+    except KeyboardInterrupt:
+        for one in sorted(started, key=lambda one: isinstance(one, BaseProcess)):  # a pool ends its own
+            if isinstance(one, ProcessPoolExecutor):
+                one.shutdown(cancel_futures=True)
+                continue
+            with contextlib.suppress(ValueError):  # a process that is closed
+                one.terminate()
+                one.join()
+        raise
+    finally:
+        for kind, name, method in plain:
+            setattr(kind, name, method)
+
+
+def _undisturbed(method: Callable, started: set) -> Callable:
+    """The same method, but an interrupt takes effect after it: a pool that has half started can't be ended."""
+
+    @functools.wraps(method)
+    def undisturbed(one: object, *arguments: object, **named: object) -> object:
+        if isinstance(one, BaseProcess):
+            resource_tracker.ensure_running()  # its own start would undo the mask
+        main, interrupts = threading.current_thread() is threading.main_thread(), []
+        before = main and signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))  # another thread may get it
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # processes inherit it
+        try:
+            result = method(one, *arguments, **named)
+            started.add(one)
+            return result
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            if main:
+                signal.signal(signal.SIGINT, before)
+            if interrupts:
+                signal.raise_signal(signal.SIGINT)
+
+    return undisturbed
 
 
 def end_with_parent() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kit.dataset import read_dataset
 from kit.display import progress_line
-from kit.errors import QuotaReached, SourceError
+from kit.errors import QuotaReached, SourceError, interruptible
 from kit.files import CACHE, on_disk, write
 from kit.items import is_id
 from kit.source import PER_PAGE, Source
@@ -41,6 +41,7 @@ def collect_photos(
     Raises:
         QuotaReached: the text says how many records are there and when to go on.
         KeyRejected, SourceError: as in Source.get.
+        Interrupted: the text says how many records are there.
         FileProblem: the records can't be kept. What was collected is kept in any case.
     """
     path = (cache or CACHE / "metadata") / f"{source.slug}.jsonl"
@@ -56,7 +57,12 @@ def collect_photos(
         print(f"The metadata of {count:,} photos are on disk already: no request was needed.")
         return list(records.values())[:count]
     fruitless = 0
-    with progress_line(count, "Collecting metadata", initial=len(records)) as line:
+
+    def so_far() -> str:
+        kept = len(_read_pages(path, source.slug).keys() - gone)
+        return f"{kept:,} of {count:,} records are on disk. Run this cell again: only the rest will be asked for."
+
+    with interruptible(so_far), progress_line(count, "Collecting metadata", initial=len(records)) as line:
         while len(records) < count:
             try:
                 page = source.get("/photos/random", count=PER_PAGE)

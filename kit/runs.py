@@ -11,15 +11,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
 from kit import journal
 from kit.display import progress_line, quiet
-from kit.errors import Interrupted, UnequalWork
+from kit.errors import UnequalWork, WorkerLost, interruptible
 from kit.files import CACHE, digests, move, on_disk
 from kit.items import Outcome, Photo, Status
+from kit.machine import deaf_workers
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,14 @@ def timed_run(function: Callable, items: Sequence[Photo | Path], *arguments: obj
     Raises:
         FileProblem: the run's folder can't be written.
         Interrupted: after an interrupt; all workers have stopped, and the text says what was done until then.
+        WorkerLost: a worker process of an executor was killed or could not start; its cause is the BrokenProcessPool.
     """
     task, _, _ = function.__name__.partition("_")
-    with on_disk("The run"):
-        folder = _empty(function.__name__)
-    own = list(items)  # a function may empty its list
-    started, wall = _timed(function, task, [folder], own, folder, *arguments)
-    return _run_of(task, tuple(map(journal.name_of, items)), wall, started, folder)
+    with _interruptible(task) as folders:
+        folders.append(folder := _empty(function.__name__))
+        own = list(items)  # a function may empty its list
+        started, wall = _timed(function, task, folders, own, folder, *arguments)
+        return _run_of(task, tuple(map(journal.name_of, items)), wall, started, folder)
 
 
 def timed_pipeline(function: Callable, photos: Sequence[Photo], *arguments: object) -> tuple[Run, Run]:
@@ -166,17 +169,38 @@ def timed_pipeline(function: Callable, photos: Sequence[Photo], *arguments: obje
     Raises:
         As timed_run does.
     """
-    with on_disk("The run"):
+    with _interruptible("pipeline") as folders:
         images, thumbnails = (_empty(f"{function.__name__}_{task}") for task in ("download", "resize"))
-    started, wall = _timed(function, "pipeline", [images, thumbnails], list(photos), images, thumbnails, *arguments)
-    download = _run_of("download", tuple(photo.id for photo in photos), wall, started, images)
-    paths = tuple(os.path.join(images, f"{photo.id}.jpg") for photo in photos if photo.id not in download.gone)
-    return download, _run_of("resize", paths, wall, started, thumbnails)
+        folders += images, thumbnails
+        started, wall = _timed(function, "pipeline", folders, list(photos), images, thumbnails, *arguments)
+        download = _run_of("download", tuple(photo.id for photo in photos), wall, started, images)
+        paths = tuple(os.path.join(images, f"{photo.id}.jpg") for photo in photos if photo.id not in download.gone)
+        return download, _run_of("resize", paths, wall, started, thumbnails)
 
 
 def _run_of(task: str, items: tuple[str, ...], wall: float, started: float, folder: Path) -> Run:
     with on_disk("The run"):
         return Run(task, items, wall, started, journal.worker(), journal.read(folder), digests(folder), folder)
+
+
+@contextlib.contextmanager
+def _interruptible(task: str) -> Iterator[list[Path]]:
+    """Turn an interrupt inside into a sentence that says what is done in the folders of the list that it gives."""
+    folders: list[Path] = []
+    started = journal.clock()
+
+    def so_far() -> str:
+        seconds, done = journal.clock() - started, 0
+        for folder in folders:
+            with contextlib.suppress(OSError):  # the function may have deleted it
+                done += sum(outcome.status is Status.DONE for outcome in journal.read(folder))
+        return (
+            f"{task}, {done:,} photos were done in {seconds:.1f} s. A timed run begins with an empty folder: run this "
+            "cell again."
+        )
+
+    with interruptible(so_far):
+        yield folders
 
 
 def _timed(function: Callable, task: str, folders: Sequence[Path], *arguments: object) -> tuple[float, float]:
@@ -190,14 +214,11 @@ def _timed(function: Callable, task: str, folders: Sequence[Path], *arguments: o
         with _stopping(folders):
             function(*arguments)
         return started, journal.clock() - started
-    except KeyboardInterrupt:
-        seconds = journal.clock() - started
-        os.chdir(here)
-        done = sum(o.status is Status.DONE for folder in folders for o in journal.read(folder))
-        raise Interrupted(
-            f"{task}, {done:,} photos were done in {seconds:.1f} s. A timed run begins with an empty folder: run this "
-            "cell again."
-        ) from None
+    except BrokenProcessPool as problem:
+        raise WorkerLost(
+            f"{task}: a worker process ended unexpectedly. Either memory ran out: take fewer workers. Or it can't "
+            "import what it was sent: send a function of helpers.py, none of this notebook. Then run this cell again."
+        ) from problem
     finally:
         os.environ.pop(journal.JOURNAL_VARIABLE, None)
         os.chdir(here)
@@ -225,7 +246,8 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
 
     signal.signal(signal.SIGINT, stop)
     try:
-        yield
+        with deaf_workers():
+            yield
     finally:
         signal.signal(signal.SIGINT, before)
         try:
@@ -238,9 +260,10 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
 def _empty(name: str) -> Path:
     """An empty folder for a timed run, with the journal in it; another notebook in the same folder has its own."""
     folder = CACHE / "runs" / str(os.getpid()) / name
-    if folder.exists():
-        shutil.rmtree(folder)
-    (folder / journal.JOURNAL).mkdir(parents=True)
+    with on_disk("The run"):
+        if folder.exists():
+            shutil.rmtree(folder)
+        (folder / journal.JOURNAL).mkdir(parents=True)
     return folder
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from kit import transport
 from kit.display import progress_line
-from kit.errors import KeyRejected, QuotaReached, SourceError
+from kit.errors import KeyRejected, QuotaReached, SourceError, interruptible
 from kit.files import CACHE, delete_leftovers
 from kit.items import Photo, is_id
 from kit.machine import usable_cpus
@@ -35,6 +36,7 @@ class Source:
         api: address of the API, without a slash at the end.
         image_hosts: scheme and host of image addresses; a photo from elsewhere is refused.
         key: the access key; it is sent to `api` alone.
+        dataset: the file with the metadata, if they are not asked for.
     """
 
     def __init__(
@@ -45,9 +47,10 @@ class Source:
         image_hosts: Sequence[str],
         key: Secret,
         server: PracticeServer | None = None,
+        dataset: Path | None = None,
     ):
         self.name, self.slug, self.api, self.image_hosts = name, slug, api, tuple(image_hosts)
-        self.key, self.server = key, server
+        self.key, self.server, self.dataset = key, server, dataset
         self.remaining: int | None = None  # requests left in this hour, as the last answer said
 
     def __repr__(self) -> str:
@@ -55,6 +58,8 @@ class Source:
 
     def describe(self) -> str:
         """One sentence for the reader of a timing."""
+        if self.dataset:
+            return f"Photos come from Unsplash; their metadata from {self.name}, without a key."
         if self.server is None:
             return f"Photos come from Unsplash with your access key {self.key}."
         return (
@@ -131,17 +136,28 @@ class Source:
 
 
 def connect(settings: Settings) -> Source:
-    """Open the source that the settings ask for: Unsplash with an access key, else the practice server.
+    """Open the source that the settings ask for: a dataset, or Unsplash with an access key, else the practice server.
 
     The practice server's photographs are drawn first if they are not on disk yet. What an earlier run left behind when
     it was killed is deleted.
+
+    Raises:
+        SourceError: the practice server does not start; the text says why.
+        Interrupted: the text says what to do.
     """
     delete_leftovers()
+    if settings.dataset:
+        path = Path(settings.dataset)
+        path = min(path.glob("photos.[ct]sv*"), default=path)  # of a folder, its table of photos
+        return Source(f"the dataset in {path.name}", "dataset", "", UNSPLASH_IMAGES, Secret(), dataset=path)
     if settings.access_key:
         return Source("Unsplash", "unsplash", UNSPLASH, UNSPLASH_IMAGES, settings.access_key)
     import practice
 
-    with contextlib.ExitStack() as stack:
+    def so_far() -> str:
+        return "the practice server had not started yet. Run this cell again: only what is not drawn yet will be drawn."
+
+    with interruptible(so_far), contextlib.ExitStack() as stack:
         lines: list[tqdm] = []
 
         def report(done: int, total: int) -> None:

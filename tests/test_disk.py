@@ -24,7 +24,7 @@ from PIL import Image
 import helpers
 from helpers import Outcome, Photo, Source, Status, download_photo, make_thumbnail, problems, timed_run
 from kit.errors import FileProblem, SettingsError
-from kit.files import digests
+from kit.files import digests, on_disk, write
 
 FULL = ("No space left on device", "File too large")
 ROOM = 600_000  # bytes: a few practice photos
@@ -183,12 +183,13 @@ def assert_every_step_says(
     lock()
     for outcome in (download_photo(photos[0], folder), make_thumbnail(image, folder)):
         assert (outcome.status, outcome.error, outcome.tries) == (Status.FAILED, words, 1)
+    told = f" stopped at {folder.name}: {words}. "  # no file, whose name may be that of a process
     for target in (folder, folder / "images"):
-        assert words in sentence(FileProblem, helpers.keep, run, target)
+        assert told in sentence(FileProblem, helpers.keep, run, target)
     with patch.context() as inside:
         inside.chdir(folder)
-        assert words in sentence(FileProblem, timed_run, download_threads, photos)
-        assert words in sentence(FileProblem, helpers.collect_photos, source, 30)
+        assert told in sentence(FileProblem, timed_run, download_threads, photos)
+        assert told in sentence(FileProblem, helpers.collect_photos, source, 30)
         assert words in sentence(SettingsError, helpers.load_settings)
     assert [path.name for path in folder.iterdir()] == ["config.ini.example"]
     assert len(helpers.keep(run, "elsewhere")) == 3  # nothing was lost
@@ -258,13 +259,25 @@ def test_a_missing_folder_is_made_and_one_that_disappears_is_told(
     assert "No such file or directory" in sentence(FileProblem, timed_run, download_and_delete, photos[:3])
     run = timed_run(download_threads, photos[:3])
     shutil.rmtree("cache")
-    assert "No such file or directory" in sentence(FileProblem, helpers.keep, run, "images")
+    told = f" stopped at {run.folder.as_posix()}: No such file or directory. "
+    assert told in sentence(FileProblem, helpers.keep, run, "images")
     Path("in the way").write_text("a file")
     run = timed_run(download_threads, photos[:3])
-    assert "File exists" in sentence(FileProblem, helpers.keep, run, "in the way")
+    assert " stopped at in the way: File exists. " in sentence(FileProblem, helpers.keep, run, "in the way")
     assert len(helpers.keep(run, "images")) == 3
     record_property("fault", "folder missing")
     record_property("times", 4)
+
+
+@pytest.mark.parametrize(("path", "told"), [
+    ("images/small/photo.jpg", "images/small"), ("../beside/images/photo.jpg", "images"),
+])  # fmt: skip
+def test_a_file_that_is_not_written_is_told_by_its_folder(tmp_path: Path, path: str, told: str) -> None:
+    def step() -> None:
+        with on_disk("A step"):
+            write(os.path.normpath(tmp_path / path), b"whole")
+
+    assert sentence(FileProblem, step).startswith(f"A step stopped at {told}: No such file or directory. ")
 
 
 def test_a_file_that_is_still_being_written_is_no_file_of_the_run(photos: list[Photo]) -> None:

@@ -17,7 +17,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,6 +31,7 @@ import helpers
 import practice
 from helpers import Photo, Run, collect_photos, problems, timed_run
 from kit import transport
+from kit.errors import WorkerLost
 from kit.journal import JOURNAL
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows can't send these signals to other processes")
@@ -113,6 +113,20 @@ def resize_processes(images, folder):
 def resize_pool(images, folder):
     with get_context("spawn").Pool(2) as pool:
         pool.starmap(make_thumbnail, zip(images, repeat(folder), repeat(1080)), chunksize=1)
+
+def resize_forked(images, folder):
+    submit(ProcessPoolExecutor(2, mp_context=get_context("fork")), make_thumbnail, images, folder, 1080)
+
+def resize_left(images, folder):
+    executor = ProcessPoolExecutor(2, mp_context=get_context("spawn"))  # nobody shuts it down
+    list(executor.map(make_thumbnail, images, repeat(folder), repeat(1080)))
+
+def resize_one_each(images, folder):
+    workers = [get_context("spawn").Process(target=make_thumbnail, args=(image, folder)) for image in images[:4]]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
 """
 
 # A Python that runs cells as a terminal's prompt does, one for each line of its input.
@@ -147,7 +161,7 @@ class Terminal:
         self.process = psutil.Process(self.python.pid)
 
     def run(self, cell: str) -> tuple[str, str]:
-        """What a cell printed, and the exception with which it ended or ""."""
+        """What a cell printed, and what is shown of the exception with which it ended, or ""."""
         self.python.stdin.write(json.dumps(cell) + "\n")
         self.python.stdin.flush()
         printed = []
@@ -157,6 +171,10 @@ class Terminal:
             if mark:
                 return "".join(printed), end.strip()
         raise AssertionError(f"the process ended: {(self.folder / 'stderr').read_text()}")
+
+    def complaints(self) -> str:
+        """All that was written to standard error so far, by worker processes as well."""
+        return (self.folder / "stderr").read_text()
 
     def interrupt(self) -> None:
         os.killpg(self.python.pid, signal.SIGINT)
@@ -178,16 +196,21 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
         self.process = psutil.Process(self.manager.provisioner.pid)
+        self.errors: list[str] = []
 
     def run(self, cell: str) -> tuple[str, str]:
         printed = []
 
         def note(message: dict) -> None:
-            if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
-                printed.append(message["content"]["text"])
+            if message["msg_type"] == "stream":
+                file = {"stdout": printed, "stderr": self.errors}[message["content"]["name"]]
+                file.append(message["content"]["text"])
 
         reply = self.client.execute_interactive(cell, timeout=PATIENCE, output_hook=note)["content"]
-        return "".join(printed), "" if reply["status"] == "ok" else f"{reply['ename']}: {reply['evalue']}"
+        return "".join(printed), "\n".join(reply.get("traceback", []))
+
+    def complaints(self) -> str:
+        return "".join(self.errors)
 
     def interrupt(self) -> None:
         self.manager.interrupt_kernel()
@@ -242,7 +265,7 @@ def workers_of(place: Place) -> list[psutil.Process]:
 
 
 def interrupted(place: Place, cell: str, begun: Callable[[], bool], alone: bool = False) -> str:
-    """Run a cell, interrupt it once it has begun; returns how it ended. Nothing may be left of it.
+    """Run a cell, interrupt it once it has begun; returns the one sentence that is shown. Nothing may be left of it.
 
     Args:
         alone: only the parent gets the signal, not its workers.
@@ -259,9 +282,10 @@ def interrupted(place: Place, cell: str, begun: Callable[[], bool], alone: bool 
         finally:
             for process in [] if running.done() else [*workers_of(place), place.process]:
                 process.kill()
-    assert end.startswith(("KeyboardInterrupt", "Interrupted")), (printed, end)
+    assert end.startswith("Interrupted: ") and "\n" not in end, (printed, end)
     until(lambda: all(map(ended, workers)), f"{workers} had ended")
     until(lambda: not workers_of(place), "no process was left, not even a zombie")
+    assert "Traceback" not in place.complaints()
     return end
 
 
@@ -303,6 +327,7 @@ RESIZES = [
     ("interrupt of threads that resize", "resize_threads"),
     ("interrupt of processes that resize (submit)", "resize_processes"),
     ("interrupt of processes that resize (Pool)", "resize_pool"),
+    ("interrupt of processes that resize (fork)", "resize_forked"),
 ]
 
 
@@ -319,12 +344,10 @@ def test_an_interrupted_download_begins_nothing_more_and_tells_what_it_has(
         alone=name == ALONE,
     )
     place.run("for thread in threading.enumerate(): '(work)' in thread.name and thread.join()")  # nobody joined these
-    # Neither another photo nor another try. Interrupted processes may take one more before they are told to stop.
-    more = workers if "processes" in function and name != ALONE else 0
-    assert begun <= hanging.stats()["images"] - before <= begun + more, told
+    assert hanging.stats()["images"] - before == begun, told  # neither another photo nor another try
     found = re.match(r"Interrupted: download, (\d+) photos were done in ([\d.]+) s", told)
     assert found, told
-    assert ARRIVE <= int(found[1]) == len(written(place, function)) <= (begun + more if how == "&late" else ARRIVE)
+    assert ARRIVE <= int(found[1]) == len(written(place, function)) <= (begun if how == "&late" else ARRIVE)
     assert how != "&busy" or float(found[2]) < PAUSE  # which was cut short
     assert_no_leftovers(place)
     assert place.run(f"print(helpers.problems(timed_run({function}, photos)))") == ("[]\n", "")  # it works again
@@ -336,9 +359,7 @@ def test_an_interrupted_download_begins_nothing_more_and_tells_what_it_has(
 def test_an_interrupted_resize_stops_and_tells_what_it_has(
     place: Place, record_property: Record, name: str, function: str
 ) -> None:
-    # Workers of a Pool that are interrupted between two items leave its queues locked, which is a weakness of Python.
-    alone, begun = function == "resize_pool", lambda: len(written(place, function)) > 4
-    told = interrupted(place, f"timed_run({function}, many)", begun, alone)
+    told = interrupted(place, f"timed_run({function}, many)", lambda: len(written(place, function)) > 4)
     found = re.match(r"Interrupted: resize, (\d+) photos were done in \d", told)
     assert found, told
     assert int(found[1]) <= len(written(place, function)) <= int(found[1]) + 2
@@ -347,6 +368,20 @@ def test_an_interrupted_resize_stops_and_tells_what_it_has(
     assert place.run(f"print(helpers.problems(timed_run({function}, many[:8])))") == ("[]\n", "")
     record_property("fault", name)
     record_property("times", 1)
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["all", "alone"])
+@pytest.mark.parametrize("function", ["resize_processes", "resize_pool", "resize_left", "resize_one_each"])
+def test_an_interrupt_while_workers_start_shows_one_sentence(
+    place: Place, record_property: Record, function: str, alone: bool
+) -> None:
+    for least in (1, 2):
+        told = interrupted(
+            place, f"timed_run({function}, many)", lambda least=least: len(workers_of(place)) >= least, alone
+        )
+        assert told.startswith("Interrupted: resize, ")
+    record_property("fault", "interrupt while worker processes start")
+    record_property("times", 2)
 
 
 @pytest.mark.parametrize("fault", ["silence", "stall"])
@@ -358,7 +393,8 @@ def test_interrupted_collecting_keeps_what_it_has(
     hanging.faults(passing, {"path": RANDOM, "fault": fault})
     asked = hanging.stats()["requests"]
     cell = f"helpers.collect_photos(source, 60, cache=Path('{fault}'))"
-    interrupted(place, cell, lambda: page.exists() and hanging.stats()["requests"] - asked >= 2)
+    told = interrupted(place, cell, lambda: page.exists() and hanging.stats()["requests"] - asked >= 2)
+    assert "30 of 60 records are on disk. Run this cell again: only the rest" in told
     [line] = page.read_text(encoding="utf-8").splitlines()
     assert len(json.loads(line)["photos"]) == 30
     again = place.run(f"print(len(helpers.collect_photos(source, 30, cache=Path('{fault}'))))")
@@ -371,7 +407,7 @@ def test_interrupted_waiting_for_the_quota_ends(place: Place, hanging: Server, r
     hanging.faults({"path": RANDOM, "fault": "quota"})
     asked = hanging.stats()["requests"]
     cell = "helpers.collect_photos(source, 60, wait=True, cache=Path('quota'))"
-    interrupted(place, cell, lambda: hanging.stats()["requests"] > asked)
+    assert "0 of 60 records" in interrupted(place, cell, lambda: hanging.stats()["requests"] > asked)
     record_property("fault", "interrupt while waiting for the quota")
     record_property("times", 1)
 
@@ -382,7 +418,8 @@ def test_interrupted_drawing_leaves_no_process_and_keeps_what_it_drew(
     def drawn() -> list[Path]:
         return list(place.folder.glob("cache/practice/*/*.jpg"))
 
-    interrupted(place, "helpers.connect(helpers.Settings(photos=40))", lambda: len(drawn()) >= 2)
+    told = interrupted(place, "helpers.connect(helpers.Settings(photos=40))", lambda: len(drawn()) >= 2)
+    assert "Run this cell again: only what is not drawn yet" in told
     whole = {path.name: path.read_bytes() for path in pictures.glob("pictures-*/*.jpg")}
     assert 2 <= len(drawn()) < 40
     assert all(path.read_bytes() == whole[path.name] for path in drawn())
@@ -551,7 +588,8 @@ def killed_run(function: Callable, items: Sequence, moment: int, victim: Callabl
         rescue.start()
         try:
             run = timed_run(function, items)
-        except BrokenProcessPool:
+        except WorkerLost as problem:
+            assert problem._render_traceback_() == [f"WorkerLost: {problem}"] and "\n" not in str(problem)
             run = None
         over.set()
         rescue.cancel()
