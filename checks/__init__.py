@@ -1,15 +1,20 @@
 """Checks of the two exercises: NOT ATTEMPTED YET, WRONG with the reason and the next step, or RIGHT with the proof.
 
-`check()` runs the student's function once, with the clock on, in an empty folder. It then looks at what the workers
-noted (Outcome), at the files, and at what is still running. Nothing is decided by how long something took.
+`check()` first rehearses the student's function twice, without downloading or resizing anything, and then runs it once
+with the clock on, in an empty folder. It looks at what the workers noted (Outcome), at the files, and at what is still
+running. Nothing is decided by how long something took.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from IPython.utils.capture import capture_output
 
 from checks.attempt import Attempt, is_empty
-from checks.judge import Verdict, verdict_on
+from checks.judge import Verdict, rehearsed, verdict_on
+from kit.journal import name_of
 from kit.runs import Run
 
 __all__ = ["Verdict", "check"]
@@ -27,6 +32,33 @@ def check(function: Callable, baseline: Run, items: Sequence, *arguments: object
     if is_empty(function):
         name = f"{baseline.task}_parallel"
         return Verdict("NOT ATTEMPTED YET", f"write {name} in the cell above, then run this cell again.")
+    for number, (some, other_arguments, rehearsal) in enumerate(_rehearsals(list(items), arguments), start=1):
+        attempt = Attempt(function, baseline.task, some, other_arguments, rehearsal)
+        with capture_output() as printed:
+            attempt.carry_out()
+            verdict = rehearsed(attempt, number)
+        if verdict:
+            printed.show()
+            return verdict
     attempt = Attempt(function, baseline.task, items, arguments)
     attempt.carry_out()
     return verdict_on(attempt, baseline)
+
+
+def _rehearsals(items: list, arguments: tuple) -> Iterator[tuple[list, tuple, dict]]:
+    """Items, arguments and what a Conductor is told, for each: other ones each time, and never those of the run.
+
+    In the first one, items wait for each other and the last one is held; in the second one, the first item is held.
+    """
+    *others, workers = arguments
+    for number, some in enumerate((items[: max(1, len(items) - 1)], items[min(1, len(items) - 1) :]), start=1):
+        given = [other + number if isinstance(other, int) else other for other in others]
+        many = isinstance(workers, int) and workers > 1 and len(some) > 2
+        count = workers if number == 1 or not isinstance(workers, int) else 2 if workers != 2 else 3
+        held = some[-1] if number == 1 else some[0]
+        rehearsal = {
+            "held": f"{Path(name_of(held)).stem}.jpg",
+            "together": many and number == 1,
+            "arguments": given,
+        }
+        yield some, (*given, count), rehearsal

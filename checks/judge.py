@@ -1,4 +1,4 @@
-"""What a watched call means: the verdict, with its true reason and the next step. Nothing is run here but _meets."""
+"""What a watched call means: the verdict, with its true reason and the next step. Nothing is run here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import itertools
 import os
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -18,11 +18,11 @@ from checks.attempt import KEPT, Attempt
 from checks.watch import cannot_travel
 from kit import journal
 from kit.items import Status
+from kit.rehearsal import NOT_GIVEN
 from kit.runs import Run, same_item
 
 ONE_ITEM = {"download": "download_photo", "resize": "make_thumbnail"}
 ASKED_FOR = {"download": "threads", "resize": "processes"}
-PATIENCE = 20  # seconds for which the first item waits for a second one in work, see kit/journal.py
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,11 @@ class Verdict:
 
 
 def verdict_on(attempt: Attempt, baseline: Run) -> Verdict:
-    if isinstance(attempt.error, NotImplementedError):
-        return Verdict("NOT ATTEMPTED YET", f"write {attempt.name}, then run this cell again.")
-    text, run = _did_not_return(attempt), attempt.run
-    if run:
-        text = (
-            text
-            or _wrong_place(attempt, run)
-            or _wrong_work(attempt, run, baseline)
-            or _wrong_files(attempt, run, baseline)
-            or _not_parallel(attempt, run)
-        )
-    if attempt.lost:
-        folders = " and ".join(sorted({f"{Path(path).parent.name}/" for path in attempt.lost}))
-        text = text or (
-            f"your function changed or deleted {len(attempt.lost):,} files of the serial run.\n"
-            "Next step: write into the `folder` that your function is given, and leave all other files alone."
-        )
-        text += f"\nBesides: {len(attempt.lost):,} files in {folders} are lost. Run the serial cells again."
-    if text or not run:
-        return Verdict("WRONG", text)
+    """What the run on the whole list proves, or why it is wrong."""
+    run = attempt.run
+    if wrong := _rejected(attempt, _wrong_files(attempt, run, baseline) if run else ""):
+        return wrong
+    assert run
     proof = _proof(run, baseline)
     if attempt.unread:
         proof += (
@@ -70,6 +55,40 @@ def verdict_on(attempt: Attempt, baseline: Run) -> Verdict:
             f"the first one is {type(attempt.unread[0]).__name__}."
         )
     return Verdict("RIGHT", proof, run)
+
+
+def rehearsed(attempt: Attempt, number: int) -> Verdict | None:
+    """What is wrong in the first or second rehearsal, or None."""
+    run, wrong = attempt.run, ""
+    if run and attempt.rehearsal and attempt.rehearsal["together"]:
+        wrong = _not_parallel(run)
+    verdict = _rejected(attempt, wrong)
+    if verdict and verdict.word == "WRONG":
+        note = "This was seen in a rehearsal, before the clock was started and without real work."
+        if number == 2 and not attempt.late and not attempt.early:
+            note = (
+                "A first call had been right, this was the second one. So something of the first one outlives it, such "
+                f"as a pool that is closed or a list of what is done.\n{note}"
+            )
+        return replace(verdict, text=f"{verdict.text}\n{note}")
+    return verdict
+
+
+def _rejected(attempt: Attempt, wrong: str) -> Verdict | None:
+    """The verdict on a call that was not right, by its first reason; `wrong` is the last one to count."""
+    if isinstance(attempt.error, NotImplementedError):
+        return Verdict("NOT ATTEMPTED YET", f"write {attempt.name}, then run this cell again.")
+    text, run = _did_not_return(attempt), attempt.run
+    if run:
+        text = text or _wrong_place(attempt, run) or _wrong_work(attempt, run) or wrong
+    if attempt.lost:
+        folders = " and ".join(sorted({f"{Path(path).parent.name}/" for path in attempt.lost}))
+        text = text or (
+            f"your function changed or deleted {len(attempt.lost):,} files of the serial run.\n"
+            "Next step: write into the `folder` that your function is given, and leave all other files alone."
+        )
+        text += f"\nBesides: {len(attempt.lost):,} files in {folders} are lost. Run the serial cells again."
+    return Verdict("WRONG", text) if text or not run else None
 
 
 def _did_not_return(attempt: Attempt) -> str:
@@ -175,7 +194,7 @@ def _wrong_place(attempt: Attempt, run: Run) -> str:
     return ""
 
 
-def _wrong_work(attempt: Attempt, run: Run, baseline: Run) -> str:
+def _wrong_work(attempt: Attempt, run: Run) -> str:
     """Items missing, late, failed or done twice."""
     one_item = ONE_ITEM[attempt.task]
     asked = Counter(map(same_item, run.items))
@@ -191,7 +210,7 @@ def _wrong_work(attempt: Attempt, run: Run, baseline: Run) -> str:
         )
     if {outcome.worker for outcome in run.outcomes} == {run.caller} and _calls(attempt):
         return _called(attempt)
-    if not run.outcomes and run.files.keys() >= baseline.files.keys():
+    if not run.outcomes and run.files.keys() >= {f"{Path(item).stem}.jpg" for item in run.items}:
         return (
             f"the files are there, but {one_item} did not write them, so nothing can be said about the work.\n"
             f"Next step: call helpers.{one_item} for each item."
@@ -203,12 +222,27 @@ def _wrong_work(attempt: Attempt, run: Run, baseline: Run) -> str:
             f"{type(problem).__name__}: {str(problem).splitlines()[0][:200] if str(problem) else ''}\n"
             "Next step: call .result() (or .get()) on every future: it raises what went wrong. Then mend the cause."
         )
-    if surplus and surplus.total() > 0 and sum(noted.values()) > len(run.items):
+    if strangers := [name for name in surplus if name not in asked]:
+        return (
+            f"{len(strangers):,} items were done that are not on the list that your function was given.\n"
+            "Next step: work on the argument, not on a variable of the notebook with the same photos."
+        )
+    if surplus and sum(noted.values()) > len(run.items):
         return (
             f"{surplus.total():,} times an item was done that had been done already: {run.items and len(noted):,} "
             f"different items, {sum(noted.values()):,} calls of {one_item}. Does each worker go over the whole list "
             "or do threads share a counter without a lock?\n"
             "Next step: submit every item once; the executor shares them out."
+        )
+    if skipped := [outcome for outcome in run.outcomes if outcome.status is Status.SKIPPED]:
+        return (
+            f"{len(skipped):,} files were there before {one_item} was called, so it had nothing to do: a copy or a "
+            f"link is no work.\nNext step: let {one_item} make each file."
+        )
+    if any(outcome.error == NOT_GIVEN for outcome in failed):
+        return (
+            f"{len(failed):,} thumbnails would have the wrong size: {one_item} was given another one than your "
+            "function.\nNext step: pass the `size` that your function is given on."
         )
     if failed:
         reasons = ", ".join(f"{reason} ({n:,})" for reason, n in Counter(o.error for o in failed).most_common(3))
@@ -293,18 +327,21 @@ def _wrong_files(attempt: Attempt, run: Run, baseline: Run) -> str:
     )
 
 
-def _not_parallel(attempt: Attempt, run: Run) -> str:
-    """The work is right, but it was done one item after the other."""
-    workers = attempt.arguments[-1] if attempt.arguments else 0
-    if run.peak > 1 or (isinstance(workers, int) and workers < 2) or len(run.items) < 2:
+def _not_parallel(run: Run) -> str:
+    """The work of a rehearsal, in which every item waits for another one, was done one item after the other."""
+    beside = _beside(run)
+    if 2 * beside >= len(run.outcomes):
         return ""
     if run.mode == "serial":
         return (
             "all items were done by the notebook's own thread, one after the other.\n"
             "Next step: give the function and its arguments to an executor, which has workers of its own."
         )
-    if _meets(attempt):
-        return ""
+    if beside:
+        return (
+            f"only {beside:,} of {len(run.items):,} items were ever in work beside another one; the rest was done one "
+            "after the other.\nNext step: give all items to the workers, and none to a loop of your own."
+        )
     if run.workers == 1:
         return (
             "never were two items in work at the same time: one worker did all of them. Either the pool has only one, "
@@ -317,20 +354,15 @@ def _not_parallel(attempt: Attempt, run: Run) -> str:
     )
 
 
-def _meets(attempt: Attempt) -> bool:
-    """Run once more, without a clock: the first item waits until a second one is in work (helpers._meet)."""
-    original = attempt.folder
-    meeting = original / journal.JOURNAL / journal.MEETING
-
-    def prepared(items: Sequence, folder: Path, *arguments: object) -> None:
-        meeting.mkdir()
-        (meeting / "patience").write_text(str(PATIENCE), encoding="utf-8")
-        attempt.call(items, folder, *arguments)
-
-    run = attempt.run
-    attempt.watched(prepared)
-    attempt.run, attempt.error = run, None
-    return (meeting / "met").exists()
+def _beside(run: Run) -> int:
+    """How many items were in work beside another one, for however short a time."""
+    found, last = set(), None
+    for outcome in sorted(run.outcomes, key=lambda outcome: outcome.started):
+        if last and outcome.started < last.finished:
+            found |= {last.item, outcome.item}
+        if not last or outcome.finished > last.finished:
+            last = outcome
+    return len(found)
 
 
 def _proof(run: Run, baseline: Run) -> str:

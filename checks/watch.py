@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kit.journal import under_way
+
 STALL = 120  # seconds without any finished item after which a run is given up: far beyond all time-outs
 
 
@@ -86,6 +88,22 @@ class Watch:
             import _thread
 
             _thread.interrupt_main()
+
+
+@contextlib.contextmanager
+def without_sleep() -> Iterator[None]:
+    """In this thread time.sleep takes 10 ms at most: it is no way to wait for work, however long it takes."""
+    sleep, caller = time.sleep, threading.get_ident()
+
+    def short(seconds: float) -> None:
+        outside = threading.get_ident() == caller and caller not in under_way
+        sleep(min(seconds, 0.01) if outside else seconds)
+
+    time.sleep = short
+    try:
+        yield
+    finally:
+        time.sleep = sleep
 
 
 @contextlib.contextmanager

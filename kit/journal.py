@@ -21,11 +21,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 from kit.errors import FileProblem
 from kit.items import Outcome, Photo, Status, failed
 from kit.machine import end_with_parent
+from kit.rehearsal import STAGE, rehearse
 
 JOURNAL = ".outcomes"  # folder inside of a timed run's folder: one file for each worker
 JOURNAL_VARIABLE = "ASSIGNMENT_JOURNAL"  # the same for work that goes to another folder by mistake
 STOP = "stop"  # file inside of the journal: after an interrupt nothing more is begun
-MEETING = "meeting"  # folder inside of the journal, see _meet
 INTERRUPTED = "interrupted"
 _LOST = "lost-"  # begins the name of an empty file there: a worker could not note an Outcome, for this reason (errno)
 
@@ -54,8 +54,9 @@ def recorded(
             if journal := _journal_of(folder):
                 if os.path.exists(os.path.join(journal, STOP)):
                     return replace(failed(name_of(item), INTERRUPTED, tries=0), worker=worker())
-                if os.path.exists(meeting := os.path.join(journal, MEETING)):
-                    _meet(meeting)
+                if os.path.exists(stage := os.path.join(journal, STAGE)):
+                    given = [*arguments, *named.values()]
+                    return note(rehearse(stage, name_of(item), worker(), folder, given), folder, started)
             outcome = function(item, folder, *arguments, **named)
             return note(outcome, folder, started, time.thread_time() - cpu)
         finally:
@@ -128,22 +129,3 @@ def _journal_of(folder: Path | str) -> str:
     """The journal for work that goes to this folder; "" outside of a timed run."""
     journal = os.path.join(folder, JOURNAL)
     return journal if os.path.exists(journal) else os.environ.get(JOURNAL_VARIABLE, "")
-
-
-def _meet(meeting: str) -> None:
-    """Wait until a second item is in work, which notes "met", or until patience ends, which notes "alone".
-
-    This proves on a machine of any speed whether a function really works on two items at once. The check of an
-    exercise asks for it, by making the folder, only where the times of a run leave that open.
-    """
-    here = os.path.join(meeting, f"in-work-{worker()}")
-    end = time.monotonic() + float(Path(meeting, "patience").read_text(encoding="utf-8"))
-    Path(here).touch()
-    while not {"met", "alone"} & set(names := os.listdir(meeting)):
-        if len(names) > 2:  # this one, another one, and "patience"
-            Path(meeting, "met").touch()
-        elif time.monotonic() > end:
-            Path(meeting, "alone").touch()
-        else:
-            time.sleep(0.01)
-    os.unlink(here)

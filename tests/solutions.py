@@ -156,6 +156,44 @@ def download_parallel(photos, folder, workers):
     [t.start() for t in threads]
     [t.join() for t in threads]
 """,
+    "polls with short sleeps until all have ended": """
+import time
+def download_parallel(photos, folder, workers):
+    executor = ThreadPoolExecutor(workers)
+    futures = [executor.submit(download_photo, photo, folder) for photo in photos]
+    while not all(future.done() for future in futures):
+        time.sleep(0.5)
+""",
+    "batches": """
+def batch(photos, folder):
+    return [download_photo(photo, folder) for photo in photos]
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        futures = [executor.submit(batch, photos[i:i + 20], folder) for i in range(0, len(photos), 20)]
+        for future in futures:
+            future.result()
+""",
+    "from the end of the list": in_threads(
+        "download_photo, reversed(photos), repeat(folder)", pool="ThreadPoolExecutor(2)"
+    ),
+    "the notebook's thread helps": """
+def download_parallel(photos, folder, workers):
+    todo = list(photos)
+    def work():
+        while todo:
+            try:
+                photo = todo.pop()
+            except IndexError:
+                return
+            download_photo(photo, folder)
+    threads = [threading.Thread(target=work) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+""",
     "workers end by queue.Empty": """
 def work(todo, folder):
     while True:
@@ -486,6 +524,67 @@ def download_parallel(photos, folder, workers):
     global n
     n = 0
     threads = [threading.Thread(target=work, args=(photos, folder)) for _ in range(workers)]""" + STARTED_AND_JOINED),
+    "copied from images/ first": ("a copy or a link is no work", """
+import shutil
+def one(photo, folder):
+    shutil.copy(f"images/{photo.id}.jpg", folder)
+    download_photo(photo, folder)
+""" + in_threads("one, photos, repeat(folder)")),
+    "linked from images/ in a loop before": ("a copy or a link is no work", in_threads(
+        "download_photo, photos, repeat(folder)",
+        "for photo in photos:", '    os.link(f"images/{photo.id}.jpg", f"{folder}/{photo.id}.jpg")')),
+    "the notebook's list in place of the argument": ("not on the list that your function was given", """
+everything = photos
+""" + in_threads("download_photo, everything, repeat(folder)")),
+    "eight in a pool, the rest in a loop": ("only 8 of 47 items were ever in work beside another one", """
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(download_photo, photos[:8], repeat(folder)))
+    for photo in photos[8:]:
+        download_photo(photo, folder)
+"""),
+    "only the last thread is joined": ("returned before the work was done", """
+def some(photos, folder):
+    for photo in photos:
+        download_photo(photo, folder)
+
+def download_parallel(photos, folder, workers):
+    for i in range(workers):
+        thread = threading.Thread(target=some, args=(photos[i::workers], folder))
+        thread.start()
+    thread.join()
+"""),
+    "only the first thread is joined": ("returned before the work was done", """
+def some(photos, folder):
+    for photo in photos:
+        download_photo(photo, folder)
+
+def download_parallel(photos, folder, workers):
+    threads = [threading.Thread(target=some, args=(photos[i::workers], folder)) for i in range(workers)]
+    [thread.start() for thread in threads]
+    threads[0].join()
+"""),
+    "a sleep in place of waiting": ("returned before the work was done", """
+import time
+def download_parallel(photos, folder, workers):
+    for i in range(0, len(photos), 6):
+        threading.Thread(target=lambda ps: [download_photo(p, folder) for p in ps], args=(photos[i:i + 6],)).start()
+    time.sleep(2)
+"""),
+    "a pool that the first call closes": ("something of the first one outlives it", """
+pool = ThreadPoolExecutor(8)
+def download_parallel(photos, folder, workers):
+    with pool as executor:
+        list(executor.map(download_photo, photos, repeat(folder)))
+"""),
+    "a set of what is done": ("something of the first one outlives it", """
+done = set()
+def download_parallel(photos, folder, workers):
+    todo = [photo for photo in photos if photo.id not in done]
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(download_photo, todo, repeat(folder)))
+    done.update(photo.id for photo in todo)
+"""),
     "starmap lazily": ("returned a lazy iterator", """
 import itertools
 def download_parallel(photos, folder, workers):
@@ -569,6 +668,15 @@ def resize_parallel(paths, folder, size, workers):
 """),
     "error_callback ignored": ("nobody looked",
         applied("make_thumbnail, (path,), error_callback=lambda e: None") + POOL_ENDED),
+    "size is not passed on": ("wrong size", in_processes("make_thumbnail, paths, repeat(folder)")),
+    "only the last process is joined": ("returned before the work was done", """
+from loops import helpers_loop
+def resize_parallel(paths, folder, size, workers):
+    for i in range(4):
+        process = get_context("spawn").Process(target=helpers_loop, args=(paths[i::4], folder, size))
+        process.start()
+    process.join()
+"""),
     "imap not consumed": ("not waited for", in_pool("pool.imap(make_thumbnail, paths)")),
     "files of the serial run deleted": ("changed or deleted 5 files", in_processes(
         "make_thumbnail, paths, repeat(folder), repeat(size)",

@@ -24,7 +24,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 import checks, helpers
 from helpers import download_photo, make_thumbnail
-from checks import judge as judging, watch as watching
+from checks import conductor, watch as watching
 
 source = helpers.Source("practice", "practice", {api!r}, [{images!r}], helpers.Secret({key!r}), server=True)
 photos = source.photos(helpers.collect_photos(source, 48))
@@ -90,7 +90,7 @@ def run(start: Callable[..., practice.PracticeServer], tmp_path_factory: pytest.
 def verdict(run: Callable, code: str, patience: float = 20) -> str:
     """What the check says; `patience` in seconds is how long an item waits for a second one to be in work."""
     check = DOWNLOAD if "download_parallel" in code else RESIZE
-    said = run(f"judging.PATIENCE = {patience}\n{textwrap.dedent(code)}\n{check}")
+    said = run(f"conductor.PATIENCE = {patience}\n{textwrap.dedent(code)}\n{check}")
     return " ".join(said.split())  # a verdict is wrapped into lines
 
 

@@ -21,7 +21,7 @@ from published import published
 import checks
 import helpers
 import practice
-from checks import attempt, grading, judge
+from checks import attempt, conductor, grading, judge
 from checks.watch import noting_complaints
 from kit import journal, transport
 from kit.machine import modules_in
@@ -409,7 +409,7 @@ def test_the_key_is_in_nothing_that_is_handed_out_or_graded(graded: Course) -> N
 REPLACED = {
     "checks.check": (checks, "check", lambda *_: None),
     "checks.judge.verdict_on": (judge, "verdict_on", functools.wraps(judge.verdict_on)(lambda *_: None)),
-    "checks.judge.PATIENCE": (judge, "PATIENCE", 0),
+    "checks.conductor.PATIENCE": (conductor, "PATIENCE", 0),
     "checks.attempt.helpers": (attempt, "helpers", None),
     "checks.judge.Verdict": (checks.Verdict, "right", True),
     "helpers.download_photo": (helpers, "download_photo", lambda photo, folder: None),

@@ -1,0 +1,80 @@
+"""Sets the stage of a rehearsal (kit/rehearsal.py) and gives the cues, beside the function that is rehearsed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from kit import rehearsal
+from kit.journal import STOP
+
+PATIENCE = 20  # seconds for which an item waits for another one in work: starting a worker takes a part of that
+QUIET = 3  # seconds without anything new after which nothing more is expected beside the item that is held
+MOMENT = 0.3  # seconds for which it is held longer, so that who does not wait for it has returned
+
+
+class Conductor(threading.Thread):
+    """A context manager around the call of the function.
+
+    Args:
+        journal: folder of the run that is rehearsed.
+        items: how many items there are.
+        held: file name of the item that is held until nothing else happens any more.
+        together: whether items wait until another one is in work.
+        arguments: what the one-item function should be given besides item and folder.
+
+    Attributes:
+        early: whether the call ended while the item was still held: it did not wait for it.
+    """
+
+    def __init__(self, journal: Path, items: int, held: str, together: bool, arguments: list[object]):
+        super().__init__(daemon=True)
+        self.journal, self.items = journal.absolute(), items  # the function may change the directory
+        self.stage = self.journal / rehearsal.STAGE
+        self.script = {"held": held, "together": together, "arguments": arguments}
+        self.early, self.ended = False, threading.Event()
+
+    def __enter__(self) -> Conductor:
+        self.stage.mkdir()
+        Image.new("RGB", (8, 8), "teal").save(self.stage / rehearsal.PICTURE, "JPEG")
+        (self.stage / rehearsal.SCRIPT).write_text(json.dumps(self.script), encoding="utf-8")
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.join()
+        with contextlib.suppress(FileNotFoundError):  # the function has deleted its folder
+            self.early = self._cued(rehearsal.BEGUN) and not self._cued(rehearsal.RELEASED)
+            self._cue(rehearsal.RELEASED, rehearsal.ALONE)
+
+    def run(self) -> None:
+        count, changed, longest = -1, time.monotonic(), 0.0
+        while not self.ended.wait(0.03):
+            with contextlib.suppress(OSError):
+                if (now := self._finished()) != count:
+                    longest = max(longest, time.monotonic() - changed) if count > 0 else 0
+                    count, changed = now, time.monotonic()
+                still, quiet = time.monotonic() - changed, min(QUIET, max(0.5, 10 * longest)) if count else QUIET
+                others = count >= self.items - 1
+                waited = still > (quiet if 2 * count > self.items else PATIENCE)  # the last chunk may be alone
+                if others or waited or (self.journal / STOP).exists():
+                    self._cue(rehearsal.ALONE)
+                if self._cued(rehearsal.BEGUN) and (others or still > quiet) and not self.ended.wait(MOMENT):
+                    self._cue(rehearsal.RELEASED)
+
+    def _finished(self) -> int:
+        """How many items have been noted."""
+        return sum(path.read_bytes().count(b"\n") for path in self.journal.iterdir() if "-" in path.name)
+
+    def _cued(self, name: str) -> bool:
+        return (self.stage / name).exists()
+
+    def _cue(self, *names: str) -> None:
+        for name in names:
+            (self.stage / name).touch()
