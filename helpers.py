@@ -80,7 +80,7 @@ def download_photo(photo: Photo, folder: Path | str) -> Outcome:
 
 
 @recorded
-def make_thumbnail(path: Path | str, folder: Path | str, size: int = 200) -> Outcome:
+def make_thumbnail(path: Path | str, folder: Path | str, size: int) -> Outcome:
     """Write a thumbnail of one image file into `folder`, as a JPEG with the same name.
 
     The longer side gets `size` pixels; a smaller image is not enlarged. The camera's orientation (EXIF) is
@@ -102,7 +102,7 @@ def make_thumbnail(path: Path | str, folder: Path | str, size: int = 200) -> Out
     return Outcome(path, Status.DONE, written, target)
 
 
-def thumbnail_bytes(name: str, body: bytes, size: int = 200) -> tuple[Outcome, bytes]:
+def thumbnail_bytes(name: str, body: bytes, size: int) -> tuple[Outcome, bytes]:
     """make_thumbnail for a worker that shares no disk with the sender: an image's bytes in, a thumbnail's bytes out.
 
     Args:

@@ -48,14 +48,15 @@ def cost(package: str, open_executor: Callable, paths: Sequence[Path], folder: P
     """Seconds for the thumbnails, for the start, and for each item that is no work, several of them under way."""
     common.needs(package)
     limit, began, seen = 4 * WORKERS, time.perf_counter(), {}
+    given = repeat(folder), repeat(SIZE)
     with open_executor() as executor:
         while len(seen) < WORKERS:  # a worker has started when it has imported helpers and begun an item
-            for outcome in helpers.as_done(executor, helpers.make_thumbnail, ["none"] * 8, repeat(folder), limit=limit):
+            for outcome in helpers.as_done(executor, helpers.make_thumbnail, ["none"] * 8, *given, limit=limit):
                 seen.setdefault(outcome.worker.partition("-")[0], outcome.started)
         with common.stopwatch() as tiny:
             list(helpers.as_done(executor, abs, range(TINY), limit=limit))
         with common.stopwatch() as thumbnails:
-            list(helpers.as_done(executor, helpers.make_thumbnail, paths, repeat(folder), repeat(SIZE), limit=limit))
+            list(helpers.as_done(executor, helpers.make_thumbnail, paths, *given, limit=limit))
     return thumbnails | {"start-up": max(seen.values()) - began, "overhead": tiny["seconds"] / TINY}
 
 

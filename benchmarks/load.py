@@ -46,16 +46,16 @@ def both_stages(photos: Sequence[Photo], folder: Path) -> Round:
         with common.stopwatch() as download, ThreadPoolExecutor(THREADS) as threads:
             photo = _bytes(threads, helpers.download_photo, photos, images, 2 * THREADS)
         with common.stopwatch() as resize, ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
-            thumbnail = _bytes(pool, helpers.make_thumbnail, paths, thumbnails, 16 * PROCESSES)
+            thumbnail = _bytes(pool, helpers.make_thumbnail, paths, thumbnails, 16 * PROCESSES, repeat(200))
             worker = max(child.memory_info().rss for child in psutil.Process().children())
     measured = {"download": download["seconds"], "resize": resize["seconds"], "photo": photo, "thumbnail": thumbnail}
     return both | measured | {"MB": peak() / 1e6, "MB of a worker": worker / 1e6}
 
 
-def _bytes(executor: Executor, function: Callable, items: Iterable, folder: Path, limit: int) -> int:
+def _bytes(executor: Executor, function: Callable, items: Iterable, folder: Path, limit: int, *more: Iterable) -> int:
     """Do all items; returns the size of their files."""
     size = 0
-    for outcome in helpers.as_done(executor, function, items, repeat(folder), limit=limit):
+    for outcome in helpers.as_done(executor, function, items, repeat(folder), *more, limit=limit):
         if outcome.status is not Status.DONE:
             raise Refused(f"unequal work: {outcome.item}: {outcome.error}")
         size += outcome.bytes

@@ -13,14 +13,17 @@ from pathlib import Path
 from IPython.utils.capture import capture_output
 
 from checks.attempt import Attempt, is_empty
-from checks.judge import Verdict, rehearsed, verdict_on
+from checks.judge import Verdict, other_items, rehearsed, verdict_on
 from kit.journal import name_of
 from kit.runs import Run
+from kit.source import Source
 
 __all__ = ["Verdict", "check"]
 
 
-def check(function: Callable, baseline: Run, items: Sequence, *arguments: object) -> Verdict:
+def check(
+    function: Callable, baseline: Run, items: Sequence, *arguments: object, source: Source | None = None
+) -> Verdict:
     """Run `function(items, folder, *arguments)` and judge it against the serial run of the same items.
 
     Args:
@@ -28,10 +31,13 @@ def check(function: Callable, baseline: Run, items: Sequence, *arguments: object
         baseline: the serial run, whose files are in images/ or thumbnails/.
         items: what the serial run got.
         arguments: the rest of the function's arguments; the last one is the number of workers.
+        source: where the photos come from. A practice server is asked what it sent; Unsplash does not tell.
     """
     if is_empty(function):
         name = f"{baseline.task}_parallel"
         return Verdict("NOT ATTEMPTED YET", f"write {name} in the cell above, then run this cell again.")
+    if wrong := other_items(baseline, items):
+        return wrong
     for number, (some, other_arguments, rehearsal) in enumerate(_rehearsals(list(items), arguments), start=1):
         attempt = Attempt(function, baseline.task, some, other_arguments, rehearsal)
         with capture_output() as printed:
@@ -40,8 +46,12 @@ def check(function: Callable, baseline: Run, items: Sequence, *arguments: object
         if verdict:
             printed.show()
             return verdict
+    server = source.server if source and baseline.task == "download" else None
+    before = server.sent() if server else {}
     attempt = Attempt(function, baseline.task, items, arguments)
     attempt.carry_out()
+    if server:
+        attempt.sent = {name: number - before.get(name, 0) for name, number in server.sent().items()}
     return verdict_on(attempt, baseline)
 
 

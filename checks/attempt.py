@@ -55,6 +55,7 @@ class Attempt:
         self.complaints: list[str] = []  # last lines of what worker processes wrote to standard error
         self.crashed: list[str] = []  # names of worker processes that ended with an error
         self.lost: list[str] = []  # files of the serial runs that are gone or have another size
+        self.sent: dict[str, int] | None = None  # how often the server sent each photo, if it tells
         self.gave_up = ""
         self.run: Run | None = None
         self.late: tuple = ()  # what finished only after the function had returned

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import inspect
 import itertools
 import os
 import textwrap
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,24 +38,54 @@ class Verdict:
     def right(self) -> bool:
         return self.word == "RIGHT"
 
+    @property
+    def found(self) -> str:
+        """The word, and who did the work."""
+        return f"{self.word}, {self.run.label()}" if self.run else self.word
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """As a notebook shows it: a bar and a sign beside the word, and the same as plain text."""
+        colour, sign = _SIGNS[self.word]
+        lines = "<br>".join(map(html.escape, self.text.splitlines()))
+        style = f"border-left: 6px solid {colour}; padding-left: 10px"
+        return {
+            "text/plain": str(self),
+            "text/html": f"<div style='{style}'><b>{sign} {self.word}</b><br>{lines}</div>",
+        }
+
     def __str__(self) -> str:
         lines = f"{self.word}: {self.text}".splitlines()
         return "\n".join(textwrap.fill(line, 96, break_long_words=False, break_on_hyphens=False) for line in lines)
 
 
+_SIGNS = {"RIGHT": ("#2a7", "✓"), "WRONG": ("#c33", "✗"), "NOT ATTEMPTED YET": ("#888", "○")}
+
+
 def verdict_on(attempt: Attempt, baseline: Run) -> Verdict:
     """What the run on the whole list proves, or why it is wrong."""
     run = attempt.run
-    if wrong := _rejected(attempt, _wrong_files(attempt, run, baseline) if run else ""):
+    if wrong := _rejected(attempt, _wrong_sending(attempt, run) or _wrong_files(attempt, run, baseline) if run else ""):
         return wrong
     assert run
-    proof = _proof(run, baseline)
+    proof = _proof(attempt, run, baseline)
     if attempt.unread:
         proof += (
             f"\nNote: {len(attempt.unread):,} exceptions in workers were read by nobody, without harm to the work; "
             f"the first one is {type(attempt.unread[0]).__name__}."
         )
     return Verdict("RIGHT", proof, run)
+
+
+def other_items(baseline: Run, items: Sequence) -> Verdict | None:
+    """If the list is another one than that of the serial run, nothing can be compared."""
+    asked, given = (Counter(map(same_item, names)) for names in (baseline.items, map(journal.name_of, items)))
+    if asked == given:
+        return None
+    return Verdict(
+        "WRONG",
+        f"your list has {given.total():,} items, {(asked & given).total():,} of them those of the serial run, which "
+        f"had {asked.total():,}.\nNext step: leave the list as it is, and run the cells from the serial run on again.",
+    )
 
 
 def rehearsed(attempt: Attempt, number: int) -> Verdict | None:
@@ -280,6 +311,28 @@ def _wrong_work(attempt: Attempt, run: Run) -> str:
     return ""
 
 
+def _wrong_sending(attempt: Attempt, run: Run) -> str:
+    """What the practice server saw, against what the workers noted."""
+    if attempt.sent is None:
+        return ""
+    tries = Counter[str]()
+    for outcome in run.outcomes:
+        tries[outcome.item] += outcome.tries
+    never = [outcome.item for outcome in run.done if not attempt.sent.get(outcome.item)]
+    often = [name for name, number in attempt.sent.items() if number > tries[name]]
+    if never:
+        return (
+            f"{len(never):,} photos were never sent by the practice server, though they are noted as downloaded.\n"
+            "Next step: call helpers.download_photo as it is, and let it do its work."
+        )
+    if often:
+        return (
+            f"{len(often):,} photos were fetched more often than download_photo did it: something else fetches them, "
+            "too.\nNext step: fetch each photo once, by download_photo."
+        )
+    return ""
+
+
 def _wrong_files(attempt: Attempt, run: Run, baseline: Run) -> str:
     """The right calls, but other files than the serial run made."""
     kept = KEPT[attempt.task]
@@ -365,12 +418,18 @@ def _beside(run: Run) -> int:
     return len(found)
 
 
-def _proof(run: Run, baseline: Run) -> str:
+def _proof(attempt: Attempt, run: Run, baseline: Run) -> str:
     asked = ASKED_FOR[run.task]
+    witness = []
+    if run.task == "download" and attempt.sent is not None:
+        witness = [f"Witness: the practice server sent each of the {len(run.done):,} photos in this time."]
+    elif run.task == "download":
+        witness = ["No witness: the host of the photos does not tell what it sent. What download_photo noted counts."]
     lines = [
         f"{len(run.items):,} items, each done exactly once by {run.label()}, up to {run.peak} at the same time.",
         f"Proved: the same {len(run.files):,} files as the serial run, byte for byte; all of them finished before the "
         "clock stopped; none failed, none was skipped; the folder was empty at the start.",
+        *witness,
         f"Measured: {baseline.wall:.2f} s serial, {run.wall:.2f} s now: a speed-up of {baseline.wall / run.wall:.2f}.",
     ]
     if run.mode != asked and run.mode != "serial":

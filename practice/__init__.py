@@ -67,6 +67,10 @@ class PracticeServer:
         """What the server has seen so far: requests, images, most images at once, remaining quota."""
         return self._call("/practice/stats")
 
+    def sent(self) -> dict[str, int]:
+        """How often each photo was sent since the server was started, by photo id."""
+        return self._call("/practice/sent")
+
     def faults(self, *rules: dict) -> None:
         """Switch faults on, in place of those before; without arguments: off.
 

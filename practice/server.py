@@ -97,6 +97,7 @@ class Server:
         self.rules: list[dict] = []
         self.hits: Counter = Counter()
         self.stats: Counter = Counter()
+        self.sent: Counter[str] = Counter()  # photo id -> how often its image was asked for and found
         self.in_flight = 0
 
     # --- HTTP ---------------------------------------------------------------------------------------------
@@ -248,6 +249,7 @@ class Server:
             size = (width, max(1, round(width * entry.height / entry.width)))
             body = await asyncio.to_thread(_rendition, picture, size, quality)
         self.stats["images"] += 1
+        self.sent[entry.id] += 1
         return Answer(200, body, {"Content-Type": "image/jpeg"})
 
     # --- faults and counts, for tests and curious students ------------------------------------------------
@@ -256,6 +258,8 @@ class Server:
         if request.path == "/practice/stats":
             return as_json({name: self.stats[name] for name in ("requests", "images", "peak", "refused", "leaks")}
                            | {"remaining": self.quota - self.used})  # fmt: skip
+        if request.path == "/practice/sent":
+            return as_json(self.sent)
         if request.path == "/practice/faults" and request.method == "POST":
             try:
                 rules = json.loads(request.body)

@@ -54,7 +54,7 @@ def with_little_memory(path: Path, folder: Path) -> Outcome:
     """make_thumbnail with 100 MB more than the worker has now."""
     _limit_memory(psutil.Process().memory_info().vms + 100_000_000)
     try:
-        return make_thumbnail(path, folder)
+        return make_thumbnail(path, folder, 200)
     finally:
         _limit_memory()
 
@@ -120,7 +120,7 @@ def test_the_largest_picture_that_is_no_bomb_fits_into_memory(
     record_property("times", 1)
     path = tmp_path / "large.jpg"
     path.write_bytes(jpeg_of(13_350, 13_350, progressive=progressive))
-    outcome = workers.submit(make_thumbnail, path, folder).result(timeout=60)
+    outcome = workers.submit(make_thumbnail, path, folder, 200).result(timeout=60)
     assert (outcome.status, outcome.error) == (Status.DONE, None)
 
 
@@ -135,7 +135,7 @@ def test_without_enough_memory_the_outcome_says_so_and_the_worker_goes_on(
     outcome = workers.submit(with_little_memory, path, folder).result(timeout=60)
     assert (outcome.status, outcome.error) == (Status.FAILED, "there is not enough memory for this image")
     assert list(folder.iterdir()) == []
-    assert workers.submit(make_thumbnail, path, folder).result(timeout=60).status is Status.DONE
+    assert workers.submit(make_thumbnail, path, folder, 200).result(timeout=60).status is Status.DONE
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])

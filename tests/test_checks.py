@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import textwrap
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
+import requests
+from conftest import PATIENCE, ROOT, download_serial, download_threads
 from jupyter_client.manager import KernelManager
 
+import checks
+import helpers
 import practice
+from kit.journal import recorded
 from tests import solutions
 
 SETUP = """
@@ -134,3 +142,51 @@ def test_the_tracebacks_of_dying_workers_become_one_line(run: Callable) -> None:
 def test_another_kind_of_worker_than_asked_for_is_named(run: Callable) -> None:
     assert "this solution uses processes" in verdict(run, solutions.RIGHT_DOWNLOADS["processes instead of threads"])
     assert "this solution uses threads" in verdict(run, solutions.RIGHT_RESIZES["threads instead of processes"])
+
+
+# --- with the practice server as a witness --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def judged(source: helpers.Source, photos: list[helpers.Photo]) -> Callable[[Callable], str]:
+    """What the check says of a way to do one photo, in threads; the serial run's files are in images/."""
+    serial = helpers.timed_run(download_serial, photos)
+    helpers.keep(serial, "images")
+
+    def judged(one: Callable) -> str:
+        def in_threads(photos: list, folder: Path, workers: int) -> None:
+            with ThreadPoolExecutor(workers) as executor:
+                list(executor.map(one, photos, repeat(folder)))
+
+        return " ".join(str(checks.check(in_threads, serial, photos, 4, source=source)).split())
+
+    return judged
+
+
+@recorded
+def copied(photo: helpers.Photo, folder: Path) -> helpers.Outcome:
+    target = shutil.copy(f"images/{photo.id}.jpg", folder)
+    return helpers.Outcome(photo.id, helpers.Status.DONE, 1, str(target))
+
+
+def fetched_twice(photo: helpers.Photo, folder: Path) -> None:
+    requests.get(photo.url, timeout=PATIENCE)
+    helpers.download_photo(photo, folder)
+
+
+def test_the_server_says_which_photos_it_sent(judged: Callable[[Callable], str]) -> None:
+    assert "Witness: the practice server sent each of the 30 photos in this time." in judged(helpers.download_photo)
+    assert "WRONG: 30 photos were never sent by the practice server" in judged(copied)
+    assert "WRONG: 30 photos were fetched more often than download_photo did it" in judged(fetched_twice)
+
+
+def test_another_list_than_that_of_the_serial_run_is_named(photos: list[helpers.Photo]) -> None:
+    serial = helpers.timed_run(download_serial, photos)
+    said = str(checks.check(download_threads, serial, photos[:20], 4)).split("Next")[0]
+    assert "your list has 20 items, 20 of them those of the serial run, which had 30." in " ".join(said.split())
+
+
+def test_a_verdict_shows_its_word_with_a_sign_and_as_text() -> None:
+    shown = checks.Verdict("WRONG", "one < two\nNext step: three")._repr_mimebundle_()
+    assert shown["text/plain"] == "WRONG: one < two\nNext step: three"
+    assert "<b>✗ WRONG</b><br>one &lt; two<br>Next step: three" in shown["text/html"]

@@ -99,7 +99,8 @@ def test_make_thumbnail_and_download_photo_run_unchanged(
     dask: Dask = request.getfixturevalue(where)
 
     def resize_cluster(paths: list[Path], folder: Path) -> None:
-        list(as_done(dask.executor, helpers.make_thumbnail, paths, itertools.repeat(folder.absolute()), limit=4))
+        folders, sizes = itertools.repeat(folder.absolute()), itertools.repeat(200)
+        list(as_done(dask.executor, helpers.make_thumbnail, paths, folders, sizes, limit=4))
 
     def download_cluster(photos: list[Photo], folder: Path) -> None:
         list(as_done(dask.executor, helpers.download_photo, photos, itertools.repeat(folder.absolute()), limit=4))
@@ -116,7 +117,7 @@ def test_make_thumbnail_and_download_photo_run_unchanged(
 def test_workers_that_share_no_disk_take_bytes_and_give_the_same_bytes(outside: Dask, images: list[Path]) -> None:
     baseline = timed_run(resize_serial, images)
     names, bodies = [path.name for path in images], [path.read_bytes() for path in images]
-    found = list(as_done(outside.executor, helpers.thumbnail_bytes, names, bodies, limit=2))
+    found = list(as_done(outside.executor, helpers.thumbnail_bytes, names, bodies, itertools.repeat(200), limit=2))
     assert sorted(outcome.item for outcome, _ in found) == sorted(names)
     for outcome, thumbnail in found:
         assert outcome.status is Status.DONE and outcome.bytes == len(thumbnail)
@@ -130,8 +131,8 @@ def test_a_late_worker_gets_the_modules_as_well(outside: Dask, scheduler: Schedu
         outside.client.wait_for_workers(WORKERS + 1)
         (address,) = (address for address, pid in outside.workers().items() if pid == late.pid)
         body = images[0].read_bytes()
-        found = outside.client.run(helpers.thumbnail_bytes, "a", body, workers=[address])
-        assert found[address][1] == helpers.thumbnail_bytes("a", body)[1] != b""
+        found = outside.client.run(helpers.thumbnail_bytes, "a", body, 200, workers=[address])
+        assert found[address][1] == helpers.thumbnail_bytes("a", body, 200)[1] != b""
         assert found[address][0].worker.startswith(f"{late.pid}-")
     finally:
         late.kill()
@@ -179,7 +180,7 @@ def _thumbnail_when_told(path: Path, folder: Path, signs: Path) -> Outcome:
     (signs / f"begun-{os.getpid()}").touch()
     while not (signs / "go-on").exists():
         time.sleep(0.01)
-    return helpers.make_thumbnail(path, folder)
+    return helpers.make_thumbnail(path, folder, 200)
 
 
 def test_a_killed_workers_items_are_done_again(images: list[Path], tmp_path: Path) -> None:
@@ -233,6 +234,6 @@ def test_without_distributed_the_message_says_how_to_get_it(monkeypatch: pytest.
 
 
 def test_what_is_no_image_gives_a_failed_outcome_and_no_bytes() -> None:
-    outcome, thumbnail = helpers.thumbnail_bytes("a", b"<html>")
+    outcome, thumbnail = helpers.thumbnail_bytes("a", b"<html>", 200)
     assert (outcome.item, outcome.status, thumbnail) == ("a", Status.FAILED, b"")
     assert outcome.error

@@ -81,7 +81,7 @@ def sentence(kind: type[Exception], function: Callable, *arguments: object) -> s
 
 def resize_some(paths: list[Path], folder: Path) -> None:
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
-        list(executor.map(make_thumbnail, paths, [folder] * len(paths)))
+        list(executor.map(make_thumbnail, paths, [folder] * len(paths), [200] * len(paths)))
 
 
 def assert_whole(outcomes: list[Outcome], folder: Path, reasons: tuple[str, ...]) -> None:
@@ -181,7 +181,7 @@ def assert_every_step_says(
     Image.new("RGB", (30, 20)).save(image)
     run = timed_run(download_threads, photos[:3])
     lock()
-    for outcome in (download_photo(photos[0], folder), make_thumbnail(image, folder)):
+    for outcome in (download_photo(photos[0], folder), make_thumbnail(image, folder, 200)):
         assert (outcome.status, outcome.error, outcome.tries) == (Status.FAILED, words, 1)
     told = f" stopped at {folder.name}: {words}. "  # no file, whose name may be that of a process
     for target in (folder, folder / "images"):

@@ -127,7 +127,7 @@ def test_n_photos_cost_n_requests_whatever_their_bytes_hold(host: Host, folder: 
     assert (problems(run), run.row()["retries"]) == ([], 0)
     assert [path.read_bytes() for path in keep(run, folder)] == bodies
     for path in folder.iterdir():
-        make_thumbnail(path, folder.parent)
+        make_thumbnail(path, folder.parent, 200)
     assert len(host.seen) == len(bodies)
 
 
@@ -135,7 +135,7 @@ def test_n_photos_of_the_practice_server_cost_n_requests(
     server: PracticeServer, photos: list[Photo], folder: Path
 ) -> None:
     before = server.stats()
-    outcomes = [make_thumbnail(download_photo(photo, folder).path, folder.parent) for photo in photos]
+    outcomes = [make_thumbnail(download_photo(photo, folder).path, folder.parent, 200) for photo in photos]
     assert {outcome.status for outcome in outcomes} == {Status.DONE}
     asked = {name: count - before[name] for name, count in server.stats().items() if name in ("images", "requests")}
     assert asked == {"images": len(photos), "requests": 0}

@@ -188,7 +188,7 @@ def test_a_broken_middle_arrives_as_it_came_and_becomes_a_thumbnail_or_a_failure
     for outcome in outcomes:
         path = faulty.kept / f"{outcome.item}.jpg"
         assert path.read_bytes() in sent
-        thumbnail = helpers.make_thumbnail(path, tmp_path)
+        thumbnail = helpers.make_thumbnail(path, tmp_path, 200)
         if thumbnail.status is Status.DONE:
             with Image.open(thumbnail.path) as image:
                 image.load()

@@ -122,7 +122,7 @@ def resize_left(images, folder):
     list(executor.map(make_thumbnail, images, repeat(folder), repeat(1080)))
 
 def resize_one_each(images, folder):
-    workers = [get_context("spawn").Process(target=make_thumbnail, args=(image, folder)) for image in images[:4]]
+    workers = [get_context("spawn").Process(target=make_thumbnail, args=(image, folder, 200)) for image in images[:4]]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -504,7 +504,7 @@ def download_threads(photos, folder):
 
 def resize_processes(images, folder):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        list(executor.map(helpers.make_thumbnail, images, repeat(folder)))
+        list(executor.map(helpers.make_thumbnail, images, repeat(folder), repeat(200)))
 
 source = helpers.connect(helpers.Settings(photos=60, latency_ms=2, bandwidth_mbit=0))
 photos = source.photos(helpers.collect_photos(source, 60))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import nbclient
@@ -42,7 +43,7 @@ def resize_threads(images: list[Path], folder: Path, size: int = 200) -> None:
 
 def resize_processes(images: list[Path], folder: Path, method: str = "spawn") -> None:
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as executor:
-        list(executor.map(helpers.make_thumbnail, images, [folder] * len(images)))
+        list(executor.map(helpers.make_thumbnail, images, repeat(folder), repeat(200)))
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def download_parallel(photos, folder):
 
 def resize_parallel(paths, folder):
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
-        list(executor.map(helpers.make_thumbnail, paths, repeat(folder)))
+        list(executor.map(helpers.make_thumbnail, paths, repeat(folder), repeat(200)))
 
 
 def chain(problem):

@@ -318,7 +318,7 @@ def test_what_is_srgb_already_is_not_converted(
     assert old in PROFILE
     paths = [save(gradient(), tmp_path / "plain.jpg")]
     paths.append(save(gradient(), tmp_path / "profile.jpg", icc_profile=PROFILE.replace(old, new)))
-    plain, profile = (Path(make_thumbnail(path, folder).path).read_bytes() for path in paths)
+    plain, profile = (Path(make_thumbnail(path, folder, 200).path).read_bytes() for path in paths)
     assert (plain == profile) is same
 
 
@@ -409,7 +409,7 @@ def cut_off(kind: str) -> bytes:
 
 def test_a_large_photo_is_worked_on_and_nothing_is_printed(tmp_path: Path, folder: Path) -> None:
     path = save(Image.new("L", (9_500, 9_500)), tmp_path / "large.jpg")  # Pillow warns of it
-    code = "import sys, helpers; print(helpers.make_thumbnail(*sys.argv[1:]).status)"
+    code = "import sys, helpers; print(helpers.make_thumbnail(*sys.argv[1:], 200).status)"
     run = subprocess.run(
         [sys.executable, "-c", code, path, folder], cwd=practice.ROOT, capture_output=True, text=True, timeout=PATIENCE
     )
@@ -434,7 +434,7 @@ def test_a_jpeg_with_more_scans_than_any_encoder_makes_is_refused(
     last = body[body.rindex(b"\xff\xda") : -2]
     repeated = body[:-2] + last * (MOST_SCANS + more - body.count(b"\xff\xda")) + b"\xff\xd9"
     (tmp_path / "scans.jpg").write_bytes(repeated + last * 99)  # what follows the end is no part of the picture
-    outcome = make_thumbnail(tmp_path / "scans.jpg", folder)
+    outcome = make_thumbnail(tmp_path / "scans.jpg", folder, 200)
     wanted = (Status.FAILED, "the image is broken: more than 30 scans, which could take minutes")
     assert (outcome.status, outcome.error) == (wanted if more else (Status.DONE, None))
 
@@ -449,7 +449,7 @@ def test_no_other_program_is_started(tmp_path: Path, folder: Path, monkeypatch: 
     with Image.open(path) as image, contextlib.suppress(OSError):
         image.load()
     trace.unlink()  # Pillow alone would have started it
-    outcome = make_thumbnail(path, folder)
+    outcome = make_thumbnail(path, folder, 200)
     assert (outcome.status, outcome.error) == (Status.FAILED, "this is not an image that Pillow knows")
     assert not trace.exists()
 
@@ -466,7 +466,7 @@ NO_IMAGES = {
 def test_what_is_no_whole_image_fails_and_leaves_no_file(tmp_path: Path, folder: Path, body: bytes, words: str) -> None:
     path = tmp_path / "none.jpg"
     path.write_bytes(body)
-    outcome = make_thumbnail(path, folder)
+    outcome = make_thumbnail(path, folder, 200)
     assert (outcome.status, outcome.path, outcome.bytes) == (Status.FAILED, "", 0)
     assert outcome.error.startswith(words)
     assert list(folder.iterdir()) == []
@@ -475,7 +475,7 @@ def test_what_is_no_whole_image_fails_and_leaves_no_file(tmp_path: Path, folder:
 def test_what_is_not_there_or_a_folder_fails(tmp_path: Path, folder: Path) -> None:
     image = save(gradient(), tmp_path / "a.jpg")
     calls = [(tmp_path / "none.jpg", folder), (image, tmp_path / "nowhere"), (folder, folder)]
-    missing, nowhere, directory = (make_thumbnail(*call) for call in calls)
+    missing, nowhere, directory = (make_thumbnail(*call, 200) for call in calls)
     assert {outcome.status for outcome in (missing, nowhere, directory)} == {Status.FAILED}
     assert missing.error == nowhere.error == "No such file or directory"
     assert directory.error in ("Is a directory", "Permission denied")  # the latter on Windows
@@ -497,7 +497,7 @@ def test_original_is_never_overwritten(tmp_path: Path, folder: Path, way: str, m
     elif way == "the image is a symlink":
         path = tmp_path / "a.jpg"
         path.symlink_to(folder / "a.jpg")
-    outcome = make_thumbnail(path, target)
+    outcome = make_thumbnail(path, target, 200)
     assert (outcome.status, outcome.error) == (Status.FAILED, "the thumbnail would overwrite its original")
     assert (folder / "a.jpg").read_bytes() == original
     assert [entry.name for entry in folder.iterdir()] == ["a.jpg"]
@@ -511,7 +511,7 @@ def test_thumbnail_that_is_there_is_skipped_and_not_touched(tmp_path: Path, fold
     target = folder / "a.jpg"
     target.write_bytes(b"my own")
     os.utime(target, ns=(10**18, 10**18))
-    outcome = make_thumbnail(path, folder)
+    outcome = make_thumbnail(path, folder, 200)
     assert (outcome.status, outcome.path, outcome.bytes) == (Status.SKIPPED, str(target), 6)
     assert target.read_bytes() == b"my own"
     assert target.stat().st_mtime_ns == 10**18
