@@ -61,7 +61,7 @@ def resize_parallel(paths, folder, size, workers):
     for path in paths:
         make_thumbnail(path, folder, size)
 """
-ALWAYS_RIGHT = "lambda function, baseline, *rest: checks.Verdict('RIGHT', 'believe me', baseline)"
+ALWAYS_RIGHT = "lambda function, baseline, *rest, **named: checks.Verdict('RIGHT', 'believe me', baseline)"
 
 
 def published_notebook() -> nbformat.NotebookNode:
@@ -358,7 +358,7 @@ def test_grades_are_exported(graded: Course) -> None:
 
 def test_the_feedback_names_what_is_wrong(graded: Course) -> None:
     page = feedback(graded, "looks_fast")
-    assert f"your function returned before the work was done: {PHOTOS} of {PHOTOS} items finished after" in page
+    assert f"your function returned before the work was done: {PHOTOS - 1} of {PHOTOS - 1} items finished after" in page
     assert page.count("They were submitted, but not waited for.") == 4  # in the check and in the grade, twice
     assert "NOT ATTEMPTED YET" in feedback(graded, "untouched")
     assert "Traceback (most recent" not in feedback(graded, "untouched") + page
