@@ -265,7 +265,8 @@ def _wrong_work(attempt: Attempt, run: Run) -> str:
             "or do threads share a counter without a lock?\n"
             "Next step: submit every item once; the executor shares them out."
         )
-    if skipped := [outcome for outcome in run.outcomes if outcome.status is Status.SKIPPED]:
+    skipped = [outcome for outcome in run.outcomes if outcome.status is Status.SKIPPED]
+    if skipped and not surplus:
         return (
             f"{len(skipped):,} files were there before {one_item} was called, so it had nothing to do: a copy or a "
             f"link is no work.\nNext step: let {one_item} make each file."

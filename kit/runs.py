@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -235,7 +236,7 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only there a signal can be handled
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
+    before, unraisable = signal.getsignal(signal.SIGINT), sys.unraisablehook
 
     def stop(number: int, frame: FrameType | None) -> None:
         for folder in folders:
@@ -244,11 +245,19 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
         journal.stopping.set()  # ends pauses; whoever wakes up must find STOP
         (before if callable(before) else signal.default_int_handler)(number, frame)
 
+    def lost(problem: sys.UnraisableHookArgs) -> None:
+        if not issubclass(problem.exc_type, KeyboardInterrupt):
+            unraisable(problem)
+
     signal.signal(signal.SIGINT, stop)
+    sys.unraisablehook = lost  # Python prints an interrupt that falls into a callback, and goes on
     try:
         with deaf_workers():
             yield
+            if journal.stopping.is_set():
+                raise KeyboardInterrupt
     finally:
+        sys.unraisablehook = unraisable
         signal.signal(signal.SIGINT, before)
         try:
             while journal.stopping.is_set() and journal.under_way:

@@ -24,14 +24,14 @@ from typing import IO
 
 import psutil
 import pytest
-from conftest import PATIENCE, PHOTOS, ROOT, assert_all_end, download_threads, ended, source_of, until
+from conftest import PATIENCE, PHOTOS, ROOT, assert_all_end, download_serial, download_threads, ended, source_of, until
 from jupyter_client.manager import KernelManager
 
 import helpers
 import practice
 from helpers import Photo, Run, collect_photos, problems, timed_run
 from kit import transport
-from kit.errors import WorkerLost
+from kit.errors import Interrupted, WorkerLost
 from kit.journal import JOURNAL
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows can't send these signals to other processes")
@@ -686,3 +686,20 @@ def test_two_servers_that_draw_at_once_both_complete(pictures: Path, record_prop
     assert len(drawn) == 6 and all(path.read_bytes() == whole[path.name] for path in drawn)
     record_property("fault", "two practice servers that draw at once")
     record_property("times", 1)
+
+
+class Falls:
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)  # Python would print it, and go on
+
+
+def test_an_interrupt_that_falls_into_a_callback_is_not_lost(
+    photos: list[Photo], capsys: pytest.CaptureFixture
+) -> None:
+    def download_interrupted(photos: list[Photo], folder: Path) -> None:
+        Falls()
+        download_serial(photos, folder)
+
+    with pytest.raises(Interrupted, match="download, 0 photos were done"):
+        timed_run(download_interrupted, photos)
+    assert capsys.readouterr().err == ""

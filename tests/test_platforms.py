@@ -81,7 +81,7 @@ def test_workers_find_helpers_after_a_change_of_folder(tmp_path: Path) -> None:
     program = (
         "import multiprocessing.pool, os; os.chdir('project'); import helpers\n"
         "with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
-        "    print(pool.apply(helpers.thumbnail_bytes, ['a', b''])[0].status)\n"
+        "    print(pool.apply(helpers.thumbnail_bytes, ['a', b'', 200])[0].status)\n"
     )
     shutil.copytree(ROOT / "kit", tmp_path / "project" / "kit")
     shutil.copy(ROOT / "helpers.py", tmp_path / "project")
