@@ -12,8 +12,9 @@ from pathlib import Path
 
 from IPython.utils.capture import capture_output
 
-from checks.attempt import Attempt, is_empty
+from checks.attempt import KEPT, Attempt, is_empty
 from checks.judge import Verdict, other_items, rehearsed, verdict_on
+from helpers import thumbnail_bytes
 from kit.journal import name_of
 from kit.runs import Run
 from kit.source import Source
@@ -38,7 +39,7 @@ def check(
         return Verdict("NOT ATTEMPTED YET", f"write {name} in the cell above, then run this cell again.")
     if wrong := other_items(baseline, items):
         return wrong
-    for number, (some, other_arguments, rehearsal) in enumerate(_rehearsals(list(items), arguments), start=1):
+    for number, (some, other_arguments, rehearsal) in enumerate(_rehearsals(baseline, list(items), arguments), start=1):
         attempt = Attempt(function, baseline.task, some, other_arguments, rehearsal)
         with capture_output() as printed:
             attempt.carry_out()
@@ -55,7 +56,7 @@ def check(
     return verdict_on(attempt, baseline)
 
 
-def _rehearsals(items: list, arguments: tuple) -> Iterator[tuple[list, tuple, dict]]:
+def _rehearsals(baseline: Run, items: list, arguments: tuple) -> Iterator[tuple[list, tuple, dict]]:
     """Items, arguments and what a Conductor is told, for each: other ones each time, and never those of the run.
 
     In the first one, items wait for each other and the last one is held; in the second one, the first item is held.
@@ -70,5 +71,14 @@ def _rehearsals(items: list, arguments: tuple) -> Iterator[tuple[list, tuple, di
             "held": f"{Path(name_of(held)).stem}.jpg",
             "together": many and number == 1,
             "arguments": given,
+            "picture": _picture(baseline, some, given),
         }
         yield some, (*given, count), rehearsal
+
+
+def _picture(baseline: Run, items: list, given: list) -> bytes:
+    """One of the files that the function would make."""
+    if baseline.task == "resize":
+        return thumbnail_bytes("", Path(items[0]).read_bytes(), *given)[1]
+    places = (folder / name for name in baseline.files for folder in (baseline.folder, KEPT["download"]))
+    return next((path.read_bytes() for path in places if path.exists()), b"")

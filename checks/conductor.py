@@ -8,8 +8,6 @@ import threading
 import time
 from pathlib import Path
 
-from PIL import Image
-
 from kit import rehearsal
 from kit.journal import STOP
 
@@ -27,21 +25,23 @@ class Conductor(threading.Thread):
         held: file name of the item that is held until nothing else happens any more.
         together: whether items wait until another one is in work.
         arguments: what the one-item function should be given besides item and folder.
+        picture: what stands for a finished file, because a function may look at it.
 
     Attributes:
         early: whether the call ended while the item was still held: it did not wait for it.
     """
 
-    def __init__(self, journal: Path, items: int, held: str, together: bool, arguments: list[object]):
+    def __init__(self, journal: Path, items: int, held: str, together: bool, arguments: list, picture: bytes):
         super().__init__(daemon=True)
         self.journal, self.items = journal.absolute(), items  # the function may change the directory
         self.stage = self.journal / rehearsal.STAGE
+        self.picture = picture
         self.script = {"held": held, "together": together, "arguments": arguments}
         self.early, self.ended = False, threading.Event()
 
     def __enter__(self) -> Conductor:
         self.stage.mkdir()
-        Image.new("RGB", (8, 8), "teal").save(self.stage / rehearsal.PICTURE, "JPEG")
+        (self.stage / rehearsal.PICTURE).write_bytes(self.picture)
         (self.stage / rehearsal.SCRIPT).write_text(json.dumps(self.script), encoding="utf-8")
         self.start()
         return self

@@ -6,6 +6,7 @@ import html
 import inspect
 import itertools
 import os
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -111,13 +112,16 @@ def _rejected(attempt: Attempt, wrong: str) -> Verdict | None:
         return Verdict("NOT ATTEMPTED YET", f"write {attempt.name}, then run this cell again.")
     text, run = _did_not_return(attempt), attempt.run
     if run:
-        text = text or _wrong_place(attempt, run) or _wrong_work(attempt, run) or wrong
+        text = text or _wrong_place(attempt, run)
     if attempt.lost:
-        folders = " and ".join(sorted({f"{Path(path).parent.name}/" for path in attempt.lost}))
         text = text or (
             f"your function changed or deleted {len(attempt.lost):,} files of the serial run.\n"
             "Next step: write into the `folder` that your function is given, and leave all other files alone."
         )
+    if run:
+        text = text or _wrong_work(attempt, run) or wrong
+    if attempt.lost:
+        folders = " and ".join(sorted({f"{Path(path).parent.name}/" for path in attempt.lost}))
         text += f"\nBesides: {len(attempt.lost):,} files in {folders} are lost. Run the serial cells again."
     return Verdict("WRONG", text) if text or not run else None
 
@@ -152,10 +156,9 @@ def _did_not_return(attempt: Attempt) -> str:
         name, message = type(attempt.error).__name__, str(attempt.error).splitlines() or [""]
         if "not callable" in message[0]:
             return _called(attempt)
-        return (
-            f"your function stopped with {name}: {message[0][:200]}\n"
-            "Next step: call it in a cell of its own with the first ten items to see the whole traceback."
-        )
+        known = (step for words, step in _MISTAKES.items() if re.search(words, message[0]))
+        step = next(known, "call it in a cell of its own with the first ten items to see the whole traceback.")
+        return f"your function stopped with {name}: {message[0][:200]}\nNext step: {step}"
     nothing = attempt.run and not attempt.run.outcomes and not attempt.late and not attempt.unread
     kind = next((kind for kind, fits in _LAZY.items() if nothing and fits(attempt.result)), "")
     if inspect.iscoroutine(attempt.result):
@@ -169,6 +172,13 @@ def _did_not_return(attempt: Attempt) -> str:
     return ""
 
 
+_MISTAKES = {  # words of an exception -> the next step
+    r"no attribute '(result|_condition)'": "ask only what submit() returns for its result(): map() gives the results "
+    "themselves, and as_completed() wants futures.",
+    "cannot unpack non-iterable": "give joblib calls that it can make later: delayed(function)(item, folder).",
+    "schedule new futures|Pool not running": "open the pool inside of your function, and use it before its end.",
+    "event loop": "run the coroutine in a thread of its own: a notebook has a running event loop already.",
+}
 _LAZY: dict[str, Callable[[object], bool]] = {  # what a function may return that has not done any work yet
     "coroutine": inspect.iscoroutine,
     "generator": inspect.isgenerator,
@@ -184,8 +194,7 @@ def _died(attempt: Attempt, what: str) -> str:
         return (
             f"{what} The likely cause: {', '.join(mine)} is defined in this notebook. A worker process starts "
             f"as a fresh Python and can't import a notebook.{said}\n"
-            f"Next step: send {ONE_ITEM[attempt.task]} itself to the workers, or move your function into "
-            "helpers.py and import it from there."
+            f"Next step: send {ONE_ITEM[attempt.task]} itself to the workers, with its arguments beside it."
         )
     return f"{what}{said}\nNext step: send one small task to a pool and call .result() on it: it shows the error."
 
@@ -237,11 +246,11 @@ def _wrong_work(attempt: Attempt, run: Run) -> str:
             f"your function returned before the work was done: {len(attempt.late):,} of {len(run.items):,} items "
             "finished after the clock had stopped. They were submitted, but not waited for.\n"
             "Next step: keep the futures and call .result() on each, or let the `with` block of the executor end; "
-            "for a Pool call .get(), or .close() and .join()."
+            "for a Pool call .get(), or .close() and .join(); for threads and processes of your own, join() each."
         )
     if {outcome.worker for outcome in run.outcomes} == {run.caller} and _calls(attempt):
         return _called(attempt)
-    if not run.outcomes and run.files.keys() >= {f"{Path(item).stem}.jpg" for item in run.items}:
+    if not run.outcomes and run.files:
         return (
             f"the files are there, but {one_item} did not write them, so nothing can be said about the work.\n"
             f"Next step: call helpers.{one_item} for each item."
@@ -366,8 +375,8 @@ def _wrong_files(attempt: Attempt, run: Run, baseline: Run) -> str:
         )
     if size != expected and attempt.task == "resize":
         return (
-            f"{len(different):,} thumbnails have the wrong size: {name} has {size[0]} x {size[1]} pixels instead of "
-            f"{expected[0]} x {expected[1]}.\nNext step: pass the `size` that your function is given on."
+            f"{len(different):,} thumbnails were changed after make_thumbnail had written them: {name} has {size[0]} x "
+            f"{size[1]} pixels instead of {expected[0]} x {expected[1]}.\nNext step: leave them as they are."
         )
     if size != expected:
         return (
@@ -389,7 +398,8 @@ def _not_parallel(run: Run) -> str:
     if run.mode == "serial":
         return (
             "all items were done by the notebook's own thread, one after the other.\n"
-            "Next step: give the function and its arguments to an executor, which has workers of its own."
+            "Next step: give the function and its arguments to an executor, which has workers of its own. A thread or "
+            "process is begun by start(), not by run(). If your function goes back to a loop after an error, mend that."
         )
     if beside:
         return (
@@ -399,12 +409,15 @@ def _not_parallel(run: Run) -> str:
     if run.workers == 1:
         return (
             "never were two items in work at the same time: one worker did all of them. Either the pool has only one, "
-            "or it was sent the whole list as one task, or each item was waited for before the next was sent.\n"
+            "or it was sent the whole list as one task, or each item was waited for before the next was sent, or a "
+            "coroutine called the function itself, which holds up all others (await asyncio.to_thread(...) does not).\n"
             "Next step: give the number of `workers` to the pool and submit every item; only then ask for the results."
         )
     return (
-        "never were two items in work at the same time: each was waited for before the next was sent.\n"
-        "Next step: submit all items first, and only then ask for the results (no .result() inside of that loop)."
+        f"never were two items in work at the same time, though {run.workers:,} workers took turns: each was waited "
+        "for before the next was sent, or a lock lets only one of them work.\n"
+        "Next step: submit all items first, and only then ask for the results (no .result() inside of that loop); and "
+        "hold no lock while an item is in work."
     )
 
 
@@ -450,9 +463,7 @@ def _called(attempt: Attempt) -> str:
 
 def _calls(attempt: Attempt) -> bool:
     """Whether workers were sent something that can't be called: the result of a call."""
-    return any("not callable" in str(problem) for problem in attempt.unread) or bool(
-        attempt.sends - {"create_task", "ensure_future"}
-    )
+    return any("not callable" in str(problem) for problem in attempt.unread)
 
 
 def _folder(path: Path | str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import json
 import os
 import sys
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from kit.errors import FileProblem
 from kit.items import Outcome, Photo, Status, failed
@@ -45,8 +46,12 @@ def recorded(
     A worker process finds the decorated function by its module and name, as any other.
     """
 
+    work: Callable[..., Outcome] = function
+    parameters = inspect.signature(function)
+
     @functools.wraps(function)
-    def recorded_function(item: Item, folder: Path | str, *arguments: Rest.args, **named: Rest.kwargs) -> Outcome:
+    def recorded_function(*arguments: Any, **named: Any) -> Outcome:
+        item, folder, *rest = parameters.bind(*arguments, **named).arguments.values()
         started, cpu = clock(), time.thread_time()
         end_with_parent()
         try:
@@ -55,9 +60,9 @@ def recorded(
                 if os.path.exists(os.path.join(journal, STOP)):
                     return replace(failed(name_of(item), INTERRUPTED, tries=0), worker=worker())
                 if os.path.exists(stage := os.path.join(journal, STAGE)):
-                    given = [*arguments, *named.values()]
-                    return note(rehearse(stage, name_of(item), worker(), folder, given), folder, started)
-            outcome = function(item, folder, *arguments, **named)
+                    outcome = rehearse(stage, name_of(item), worker(), folder, rest)
+                    return note(outcome, folder, started, time.thread_time() - cpu)
+            outcome = work(item, folder, *rest)
             return note(outcome, folder, started, time.thread_time() - cpu)
         finally:
             under_way.discard(threading.get_ident())

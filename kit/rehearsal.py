@@ -58,7 +58,8 @@ def rehearse(stage: str, item: str, worker: str, folder: Path | str, arguments: 
             pass
         except OSError:
             shutil.copyfile(os.path.join(stage, PICTURE), target)
-    return Outcome(item, Status.DONE, path=target)
+    size = os.path.getsize(os.path.join(stage, PICTURE))
+    return Outcome(item, Status.DONE, size, target, waited=time.perf_counter() - began)
 
 
 def _somebody(stage: str, me: str, began: float) -> bool:

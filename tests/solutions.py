@@ -668,7 +668,7 @@ def resize_parallel(paths, folder, size, workers):
 """),
     "error_callback ignored": ("nobody looked",
         applied("make_thumbnail, (path,), error_callback=lambda e: None") + POOL_ENDED),
-    "size is not passed on": ("wrong size", in_processes("make_thumbnail, paths, repeat(folder)")),
+    "size is not passed on": ("missing a required argument: 'size'", in_processes("make_thumbnail, paths, repeat(folder)")),
     "only the last process is joined": ("returned before the work was done", """
 from loops import helpers_loop
 def resize_parallel(paths, folder, size, workers):
