@@ -88,7 +88,7 @@ class Attempt:
     def watched(self, function: Callable) -> str:
         """Run the function with the clock on; returns why it was given up, if it was."""
         function.__name__ = self.folder.name
-        watch = Watch(self.folder / journal.JOURNAL, self.unread)
+        watch = Watch(self.folder / journal.JOURNAL, self.unread, len(self.items))
         try:
             with watch:
                 try:

@@ -132,8 +132,8 @@ def _did_not_return(attempt: Attempt) -> str:
     sent = next(filter(cannot_travel, problems), None)
     if sent and (attempt.error or attempt.gave_up):
         return (
-            f"a function can't travel to a worker process ({str(sent)[:150]}). Only functions "
-            "of a module can: no lambda, no function inside of a function, none of a notebook cell.\n"
+            f"what you send can't travel to a worker process ({str(sent)[:150]}). Plain data and functions of a module "
+            "can: no lock, no lambda, no function inside of a function, none of a notebook cell.\n"
             f"Next step: send {ONE_ITEM[attempt.task]} itself, with its arguments beside it."
         )
     complete = attempt.run and len(attempt.run.outcomes) >= len(attempt.run.items)
@@ -145,7 +145,8 @@ def _did_not_return(attempt: Attempt) -> str:
     if attempt.gave_up:
         return (
             f"{attempt.gave_up}\nNext step: look for what waits for ever: a lock that nobody releases, a queue.get() "
-            "or join() without task_done(), a `while` loop without an end. Restart the kernel before the next try."
+            "or join() without task_done(), one end mark in a queue for many workers, a result that is asked for after "
+            "the `with` block of its Pool, a `while` loop without an end. Restart the kernel before the next try."
         )
     if attempt.error and not (attempt.folder / journal.JOURNAL).exists():
         return (
@@ -156,9 +157,9 @@ def _did_not_return(attempt: Attempt) -> str:
         name, message = type(attempt.error).__name__, str(attempt.error).splitlines() or [""]
         if "not callable" in message[0]:
             return _called(attempt)
-        known = (step for words, step in _MISTAKES.items() if re.search(words, message[0]))
-        step = next(known, "call it in a cell of its own with the first ten items to see the whole traceback.")
-        return f"your function stopped with {name}: {message[0][:200]}\nNext step: {step}"
+        what = f"{name}: {message[0][:200]}"
+        step = _step(what) or "call it in a cell of its own with the first ten items to see the whole traceback."
+        return f"your function stopped with {what}\nNext step: {step}"
     nothing = attempt.run and not attempt.run.outcomes and not attempt.late and not attempt.unread
     kind = next((kind for kind, fits in _LAZY.items() if nothing and fits(attempt.result)), "")
     if inspect.iscoroutine(attempt.result):
@@ -173,6 +174,14 @@ def _did_not_return(attempt: Attempt) -> str:
 
 
 _MISTAKES = {  # words of an exception -> the next step
+    r"(Path|int)' object is not iterable": "map() takes one element of each list for a call: write repeat(folder), not "
+    "folder, and the same for every other value.",
+    "missing .*argument": "hand over all arguments: map(function, items, repeat(folder), ...), submit(function, item, "
+    "folder, ...) or args=(item, folder, ...).",
+    "NoneType.* 'join'": "put the thread itself into your list, and then start it: start() returns None.",
+    r"_parallel\(\) takes": "keep the parameters as they were given, in their order.",
+    "TimeoutError": "leave the timeout out: wait for as long as the work takes.",
+    "FileExistsError": "leave mkdir out: `folder` is there, and it is empty.",
     r"no attribute '(result|_condition)'": "ask only what submit() returns for its result(): map() gives the results "
     "themselves, and as_completed() wants futures.",
     "cannot unpack non-iterable": "give joblib calls that it can make later: delayed(function)(item, folder).",
@@ -186,10 +195,25 @@ _LAZY: dict[str, Callable[[object], bool]] = {  # what a function may return tha
 }
 
 
+def _step(what: str) -> str:
+    """What to do about an exception that is known well."""
+    return next((step for words, step in _MISTAKES.items() if re.search(words, what)), "")
+
+
 def _died(attempt: Attempt, what: str) -> str:
     """Worker processes that ended with an error: mostly because of a function that they can't import."""
     mine = sorted(attempt.in_notebook() & attempt.names)
     said = f" The last thing that a worker said: {attempt.complaints[-1][:150]}" if attempt.complaints else ""
+    if module := re.search(r"No module named '(.+?)'", said):
+        return (
+            f"{what} A worker process starts as a fresh Python and can't import {module[1]}.{said}\nNext step: put "
+            f"{module[1]}.py beside this notebook, or send {ONE_ITEM[attempt.task]} itself to the workers."
+        )
+    if mine and not said and not any(name.startswith("Spawn") for name in attempt.crashed):
+        return (
+            f"{what} They said nothing: something ends them, such as os._exit() or a lack of memory.\n"
+            f"Next step: send {ONE_ITEM[attempt.task]} itself to the workers, and let it return."
+        )
     if mine:
         return (
             f"{what} The likely cause: {', '.join(mine)} is defined in this notebook. A worker process starts "
@@ -257,15 +281,28 @@ def _wrong_work(attempt: Attempt, run: Run) -> str:
         )
     if attempt.unread and (missing or failed or surplus):
         problem = attempt.unread[0]
+        what = f"{type(problem).__name__}: {str(problem).splitlines()[0][:200] if str(problem) else ''}"
         return (
-            f"{len(attempt.unread):,} exceptions happened in workers and nobody looked at them. The first one: "
-            f"{type(problem).__name__}: {str(problem).splitlines()[0][:200] if str(problem) else ''}\n"
-            "Next step: call .result() (or .get()) on every future: it raises what went wrong. Then mend the cause."
+            f"{len(attempt.unread):,} exceptions happened in workers and nobody looked at them. The first one: {what}\n"
+            "Next step: call .result() (or .get()) on every future: it raises what went wrong. Then "
+            f"{_step(what) or 'mend the cause.'}"
         )
-    if strangers := [name for name in surplus if name not in asked]:
+    strangers = [name for name in surplus if name not in asked]
+    if strangers and {Path(name).name for name in strangers} <= {Path(name).name for name in asked}:
+        return (
+            f"{len(strangers):,} items were handed over with another path than your function was given, for example "
+            f"{Path(strangers[0]).name}.\nNext step: pass each path on as it is, with its folder."
+        )
+    if strangers:
         return (
             f"{len(strangers):,} items were done that are not on the list that your function was given.\n"
             "Next step: work on the argument, not on a variable of the notebook with the same photos."
+        )
+    own = sum(outcome.worker == run.caller for outcome in run.outcomes)
+    if surplus and own and own < len(run.outcomes):
+        return (
+            f"{surplus.total():,} times an item was done that had been done already: by a worker, and by the "
+            "notebook's own thread.\nNext step: take away the loop or the `except` of yours that does items once more."
         )
     if surplus and sum(noted.values()) > len(run.items):
         return (
@@ -311,7 +348,8 @@ def _wrong_work(attempt: Attempt, run: Run) -> str:
     if surplus:
         return (
             f"{missing:,} items of the list were never done, and {surplus.total():,} others were done instead: one "
-            "item again and again?\nNext step: pass each item of the list to a worker exactly once."
+            "item again and again?\nNext step: pass each item of the list to a worker exactly once. A lambda sees a "
+            "loop's variable as it is when it runs, so hand it the item as an argument."
         )
     if missing:
         return (

@@ -23,13 +23,15 @@ from pathlib import Path
 from kit.journal import under_way
 
 STALL = 120  # seconds without any finished item after which a run is given up: far beyond all time-outs
+MOST = 20_000  # bytes that an item may add to the journal, about 50 calls
 
 
 class Watch:
     """Ends a call that can never end: a Pool whose workers die again and again, or one that is stuck."""
 
-    def __init__(self, journal: Path, unread: list[BaseException]):
+    def __init__(self, journal: Path, unread: list[BaseException], items: int):
         self.journal, self.unread, self.gave_up, self.stop = journal, unread, "", threading.Event()
+        self.most = MOST * (items + 10)
         self.ended = threading.Event()
         self.before = set(multiprocessing.active_children())
         self.died: set[str] = set()  # names of a Pool's workers that ended with an error
@@ -65,6 +67,8 @@ class Watch:
                 self._give_up(
                     "The executor is stuck after a task that could not be sent."
                 )  # some versions of Python are
+            elif size > self.most:
+                self._give_up("The same items were done again and again: a loop does not end.")
             elif time.monotonic() - changed > STALL:
                 self._give_up(f"No item was finished for {STALL} seconds: your function is stuck.")
 
