@@ -232,6 +232,41 @@ class Downloader(threading.Thread):
 
 def download_parallel(photos, folder, workers):
     threads = [Downloader(photos[i::workers], folder) for i in range(workers)]""" + STARTED_AND_JOINED,
+    "keywords": submitted("download_photo, photo=photo, folder=folder"),
+    "looks at outcomes and files": """
+from PIL import Image
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        done = list(executor.map(download_photo, photos, repeat(folder)))
+    for outcome in done:
+        Image.open(outcome.path).verify()
+    assert sum(os.path.getsize(o.path) for o in done) / sum(o.waited for o in done) > 0 < min(o.bytes for o in done)
+""",
+    "TaskGroup": """
+import asyncio
+async def everything(photos, folder, workers):
+    todo = iter(photos)
+    async def work():
+        for photo in todo:
+            await asyncio.to_thread(download_photo, photo, folder)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(work())
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, everything(photos, folder, workers)).result()
+""",
+    "half for a thread, half for itself": """
+def download_parallel(photos, folder, workers):
+    if len(photos) < 6:
+        return [download_photo(photo, folder) for photo in photos]
+    half = len(photos) // 2
+    thread = threading.Thread(target=download_parallel, args=(photos[:half], folder, workers))
+    thread.start()
+    download_parallel(photos[half:], folder, workers)
+    thread.join()
+""",
 }  # fmt: skip
 
 RIGHT_RESIZES = {
@@ -315,6 +350,17 @@ def shrink(a):
 def resize_parallel(paths, folder, size, workers):
     with get_context("fork").Pool(workers) as pool:
         pool.map(shrink, [(p, folder, size) for p in paths], chunksize=6)
+""",
+    "largest first, thumbnails looked at": "\nfrom PIL import Image\n" + in_processes(
+        "make_thumbnail, paths, repeat(folder), repeat(size)", "paths = sorted(paths, key=os.path.getsize)[::-1]"
+    ) + "    assert all(max(Image.open(path).size) == size for path in Path(folder).iterdir() if path.is_file())\n",
+    "os.fork": """
+def resize_parallel(paths, folder, size, workers):
+    for i in range(workers):
+        if not os.fork():
+            [make_thumbnail(path, folder, size) for path in paths[i::workers]]
+            os._exit(0)
+    [os.wait() for _ in range(workers)]
 """,
 }  # fmt: skip
 
@@ -590,6 +636,67 @@ import itertools
 def download_parallel(photos, folder, workers):
     return itertools.starmap(download_photo, zip(photos, repeat(folder)))
 """),
+    "run in place of start": ("begun by start(), not by run()", """
+def download_parallel(photos, folder, workers):
+    for photo in photos:
+        threading.Thread(target=download_photo, args=(photo, folder)).run()
+"""),
+    "back to a loop after an error": ("If your function goes back to a loop after an error", """
+def download_parallel(photos, folder, workers):
+    try:
+        with ThreadPoolExecutor(workers) as executor:
+            list(executor.map(download_photo, photos, folder))
+    except TypeError:
+        for photo in photos:
+            download_photo(photo, folder)
+"""),
+    "own saving, other names": ("download_photo did not write them", """
+import urllib.request
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        for i, photo in enumerate(photos):
+            executor.submit(urllib.request.urlretrieve, photo.url, f"{folder}/{i}.jpg")
+"""),
+    "a plain call in a coroutine": ("a coroutine called the function itself", """
+import asyncio
+async def one(photo, folder):
+    download_photo(photo, folder)
+
+async def everything(photos, folder):
+    await asyncio.gather(*(one(photo, folder) for photo in photos))
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        executor.submit(asyncio.run, everything(photos, folder)).result()
+"""),
+    "result() of what map gives": ("map() gives the results themselves", """
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        for future in executor.map(download_photo, photos, repeat(folder)):
+            future.result()
+"""),
+    "until a status that there is not": ("again and again: a loop does not end", """
+import time
+def insist(photo, folder, end):
+    while download_photo(photo, folder).status != "ok" and time.time() < end:  # the end is for this test only
+        pass
+""" + in_threads("insist, photos, repeat(folder), repeat(end)", "end = time.time() + 10")),
+    "a lambda sees the last photo": ("A lambda sees a loop's variable", """
+def download_parallel(photos, folder, workers):
+    threads = [threading.Thread(target=lambda: download_photo(photo, folder)) for photo in photos]"""
+        + STARTED_AND_JOINED),
+    "the rest after the last full batch": ("for threads and processes of your own, join() each", """
+def download_parallel(photos, folder, workers):
+    batch = []
+    for photo in photos:
+        batch.append(threading.Thread(target=download_photo, args=(photo, folder)))
+        batch[-1].start()
+        if len(batch) == workers:
+            [thread.join() for thread in batch]
+            batch = []
+"""),
+    "once more in a loop": ("by a worker, and by the notebook's own thread",
+        RIGHT_DOWNLOADS["executor map"] + "    [download_photo(photo, folder) for photo in photos]\n"),
 }  # fmt: skip
 
 WRONG_RESIZES = {
@@ -668,7 +775,8 @@ def resize_parallel(paths, folder, size, workers):
 """),
     "error_callback ignored": ("nobody looked",
         applied("make_thumbnail, (path,), error_callback=lambda e: None") + POOL_ENDED),
-    "size is not passed on": ("missing a required argument: 'size'", in_processes("make_thumbnail, paths, repeat(folder)")),
+    "size is not passed on": ("missing a required argument: 'size'",
+        in_processes("make_thumbnail, paths, repeat(folder)")),
     "only the last process is joined": ("returned before the work was done", """
 from loops import helpers_loop
 def resize_parallel(paths, folder, size, workers):
@@ -678,6 +786,21 @@ def resize_parallel(paths, folder, size, workers):
     process.join()
 """),
     "imap not consumed": ("not waited for", in_pool("pool.imap(make_thumbnail, paths)")),
+    "a module that workers can't import": ("can't import mytools", """
+import types
+sys.modules["mytools"] = mytools = types.ModuleType("mytools")
+exec("from helpers import make_thumbnail\\ndef one(*a):\\n    return make_thumbnail(*a)", vars(mytools))
+""" + in_processes("mytools.one, paths, repeat(folder), repeat(size)")),
+    "workers that end themselves": ("They said nothing", """
+def one(path, folder, size):
+    make_thumbnail(path, folder, size)
+    os._exit(0)
+""" + in_processes("one, paths, repeat(folder), repeat(size)", pool=SPAWN.replace("spawn", "fork"))),
+    "names without their folder": ("with another path",
+        in_processes("make_thumbnail, names, repeat(folder), repeat(size)", "names = [path.name for path in paths]")),
+    "square afterwards": ("changed after make_thumbnail had written them", "\nfrom PIL import Image\n"
+        + in_processes("make_thumbnail, paths, repeat(folder), repeat(size)")
+        + '    for p in Path(folder).glob("*.jpg"):\n        Image.open(p).resize((size, size)).save(p)\n'),
     "files of the serial run deleted": ("changed or deleted 5 files", in_processes(
         "make_thumbnail, paths, repeat(folder), repeat(size)",
         'for old in sorted(Path("thumbnails").iterdir())[:5]:', "    old.unlink()",

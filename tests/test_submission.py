@@ -31,13 +31,15 @@ OTHER = "a9-Fj2kLmQ0xRz7Ty_Vb4Wc8Nd1Pe6Sg3Hu5Ki0Oo2B"  # looks like one, and is 
 
 
 def executed() -> dict:
-    """The saved notebook as a run from top to bottom with the modules of today would number it."""
+    """The saved notebook as a run from top to bottom with the modules of today would number it; one picture is left."""
     notebook = json.loads(published("assignment.ipynb"))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    version = f"version {fingerprint()} of"
+    version, pictures = f"version {fingerprint()} of", 0
     for number, cell in enumerate(code, start=1):
         cell["execution_count"] = number
         for output in cell["outputs"]:
+            if "image/png" in output.get("data", {}) and (pictures := pictures + 1) > 1:
+                output["data"]["image/png"] = ""
             if "text" in output:
                 text = "".join(output["text"])
                 output["text"] = re.sub(r"version \w{8} of", version, text)
