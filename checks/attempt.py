@@ -57,6 +57,7 @@ class Attempt:
         self.lost: list[str] = []  # files of the serial runs that are gone or have another size
         self.sent: dict[str, int] | None = None  # how often the server sent each photo, if it tells
         self.gave_up = ""
+        self.returned = 0.0  # when the function did, in seconds on journal.clock
         self.run: Run | None = None
         self.late: tuple = ()  # what finished only after the function had returned
 
@@ -71,6 +72,7 @@ class Attempt:
                     stack.enter_context(without_sleep())
                     stage = stack.enter_context(Conductor(folder / journal.JOURNAL, len(items), **self.rehearsal))
                 self.result = self.call(items, folder, *arguments)
+                self.returned = journal.clock()  # before the item that is held is let go
             self.early = bool(self.rehearsal) and stage.early
 
         with noting_exceptions(self.unread), noting_processes(self.crashed), noting_complaints(self.complaints):
@@ -78,7 +80,7 @@ class Attempt:
         after = _sizes()
         self.lost = [path for path, size in kept.items() if after.get(path) != size]
         if self.run:
-            end = self.run.started + self.run.wall
+            end = self.returned
             self._settle(*before)
             everything = journal.read(self.folder)
             self.late = tuple(outcome for outcome in everything if outcome.finished > end)

@@ -5,6 +5,7 @@ Each function looks at one kind of thing. The order in which they count stands i
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import itertools
 import os
@@ -20,7 +21,7 @@ from checks.attempt import KEPT, Attempt
 from checks.watch import cannot_travel
 from kit import journal
 from kit.items import Status
-from kit.rehearsal import NOT_GIVEN
+from kit.rehearsal import NOT_GIVEN, PICTURE, STAGE
 from kit.runs import Run, same_item
 
 ONE_ITEM = {"download": "download_photo", "resize": "make_thumbnail"}
@@ -53,6 +54,10 @@ def did_not_return(attempt: Attempt) -> str:
             "your function deleted the folder that it was given, and with it what the workers had noted.\n"
             "Next step: leave the folder as it is: it is there, and it is empty."
         )
+    picture = attempt.folder / journal.JOURNAL / STAGE / PICTURE
+    changed = attempt.rehearsal and picture.exists() and picture.read_bytes() != attempt.rehearsal["picture"]
+    if attempt.error and changed:
+        return f"your function changes files that {ONE_ITEM[attempt.task]} made.\nNext step: leave them as they are."
     if attempt.error:
         name, message = type(attempt.error).__name__, str(attempt.error).splitlines() or [""]
         if "not callable" in message[0]:
@@ -74,6 +79,10 @@ def did_not_return(attempt: Attempt) -> str:
 
 
 _MISTAKES = {  # words of an exception -> the next step
+    r"argument after \*": "write args as a tuple, with a comma at its end if there is one argument: args=(item,).",
+    "PathLike object, not list|too many positional": "hand over one item for each call, not the whole list.",
+    "context has already been set": "ask get_context('spawn') for the Pool, or hand it over as mp_context.",
+    "[Cc]an't (pickle|get) ": "send a function of a module itself: no lambda, no inner function.",
     r"(Path|int)' object is not iterable": "map() takes one element of each list for a call: write repeat(folder), not "
     "folder, and the same for every other value.",
     "missing .*argument": "hand over all arguments: map(function, items, repeat(folder), ...), submit(function, item, "
@@ -304,13 +313,14 @@ def wrong_files(attempt: Attempt, run: Run, baseline: Run) -> str:
         with Image.open(run.folder / name) as image:
             size = image.size
             image.load()
-        with Image.open(kept / name) as image:
-            expected = image.size
     except OSError:
         return (
             f"{len(different):,} files are not whole images, for example {name}: half-written.\n"
             f"Next step: let {ONE_ITEM[attempt.task]} write them; it never leaves half a file."
         )
+    expected = size
+    with contextlib.suppress(OSError), Image.open(kept / name) as image:  # a run before may have lost it
+        expected = image.size
     if size != expected and attempt.task == "resize":
         return (
             f"{len(different):,} thumbnails were changed after make_thumbnail had written them: {name} has {size[0]} x "

@@ -13,6 +13,7 @@ import multiprocessing.pool
 import multiprocessing.process
 import os
 import pickle
+import re
 import signal
 import tempfile
 import threading
@@ -142,7 +143,9 @@ def noting_complaints(found: list[str]) -> Iterator[None]:
             os.dup2(before, 2)
             os.close(before)
             file.seek(0)
-            found += [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()][-1:]
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+            # the last line may be the middle of a traceback: the first death ends the other workers
+            found += ([line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)] or lines)[-1:]
 
 
 @contextlib.contextmanager

@@ -685,6 +685,16 @@ def insist(photo, folder, end):
 def download_parallel(photos, folder, workers):
     threads = [threading.Thread(target=lambda: download_photo(photo, folder)) for photo in photos]"""
         + STARTED_AND_JOINED),
+    "the rest after the last full batch": ("for threads and processes of your own, join() each", """
+def download_parallel(photos, folder, workers):
+    batch = []
+    for photo in photos:
+        batch.append(threading.Thread(target=download_photo, args=(photo, folder)))
+        batch[-1].start()
+        if len(batch) == workers:
+            [thread.join() for thread in batch]
+            batch = []
+"""),
     "once more in a loop": ("by a worker, and by the notebook's own thread",
         RIGHT_DOWNLOADS["executor map"] + "    [download_photo(photo, folder) for photo in photos]\n"),
 }  # fmt: skip
