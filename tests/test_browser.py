@@ -168,7 +168,7 @@ def test_open_run_all_save_and_reload(path: str, page: Page, jupyter: str, folde
     page.goto(jupyter % f"{path}/{name}")
     page.wait_for_selector(IDLE, state="attached")
     progress = [rf"{stage} serially: 100%\|\W+\| {PHOTOS}/{PHOTOS} " for stage in ("Downloading", "Resizing")]
-    workers = [f"RIGHT: {PHOTOS} items, each done exactly once by {n}" for n in ("8 threads", "2 processes")]
+    workers = [rf"✓ RIGHT\s+{PHOTOS} items, each done exactly once by {n}" for n in ("8 threads", "2 processes")]
     box = ["download RIGHT, resize RIGHT"]  # at the top; the last cells fill it
     assert_shows(page, charts, progress + workers + box)
 

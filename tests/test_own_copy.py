@@ -76,4 +76,4 @@ def test_an_own_run_edited_cells_settings_and_a_key_make_no_test_fail(copy: Path
 
 def test_without_git_what_was_published_is_skipped(copy: Path) -> None:
     shutil.rmtree(copy / ".git")
-    assert int(re.search(r"(\d+) skipped", run(copy, FILES[0]))[1]) > 10
+    assert int(re.search(r"(\d+) skipped", run(copy, FILES[0]))[1]) >= 10
