@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from IPython.utils.capture import capture_output
-
 from checks.attempt import KEPT, Attempt, is_empty
 from checks.judge import Verdict, other_items, rehearsed, verdict_on
 from helpers import thumbnail_bytes
@@ -37,6 +35,8 @@ def check(
     if is_empty(function):
         name = f"{baseline.task}_parallel"
         return Verdict("NOT ATTEMPTED YET", f"write {name} in the cell above, then run this cell again.")
+    from IPython.utils.capture import capture_output  # here, because writing submission.zip needs no IPython
+
     if wrong := other_items(baseline, items):
         return wrong
     for number, (some, other_arguments, rehearsal) in enumerate(_rehearsals(baseline, list(items), arguments), start=1):

@@ -41,7 +41,6 @@ class Attempt:
     def __init__(self, function: Callable, task: str, items: Sequence, arguments: tuple, rehearsal: dict | None = None):
         self.call, self.function, self.items, self.arguments = (function, plain_function(function), items, arguments)
         self.rehearsal = rehearsal  # what a Conductor is told, if nothing is really to be done
-        self.early = False  # whether the function returned while an item was held in a rehearsal
         self.task, self.name = (task, f"{task}_parallel")  # a lambda or a decorated function has another name
         # A folder of its own: work that an attempt before left behind goes on in that one's folder and journal.
         number = next(_numbers)
@@ -70,10 +69,9 @@ class Attempt:
             with contextlib.ExitStack() as stack:
                 if self.rehearsal:
                     stack.enter_context(without_sleep())
-                    stage = stack.enter_context(Conductor(folder / journal.JOURNAL, len(items), **self.rehearsal))
+                    stack.enter_context(Conductor(folder / journal.JOURNAL, len(items), **self.rehearsal))
                 self.result = self.call(items, folder, *arguments)
                 self.returned = journal.clock()  # before the item that is held is let go
-            self.early = bool(self.rehearsal) and stage.early
 
         with noting_exceptions(self.unread), noting_processes(self.crashed), noting_complaints(self.complaints):
             self.gave_up = self.watched(remembering)

@@ -8,8 +8,10 @@ import threading
 import time
 from pathlib import Path
 
+import psutil  # comes with Jupyter
+
 from kit import rehearsal
-from kit.journal import STOP
+from kit.journal import STOP, under_way
 
 PATIENCE = 20  # seconds for which an item waits for another one in work: starting a worker takes a part of that
 QUIET = 3  # seconds without anything new after which nothing more is expected beside the item that is held
@@ -26,9 +28,6 @@ class Conductor(threading.Thread):
         together: whether items wait until another one is in work.
         arguments: what the one-item function should be given besides item and folder.
         picture: what stands for a finished file, because a function may look at it.
-
-    Attributes:
-        early: whether the call ended while the item was still held: it did not wait for it.
     """
 
     def __init__(self, journal: Path, items: int, held: str, together: bool, arguments: list, picture: bytes):
@@ -37,7 +36,8 @@ class Conductor(threading.Thread):
         self.stage = self.journal / rehearsal.STAGE
         self.picture = picture
         self.script = {"held": held, "together": together, "arguments": arguments}
-        self.early, self.ended = False, threading.Event()
+        self.ended, self.caller = threading.Event(), threading.get_ident()
+        self.threads, self.processes = set(threading.enumerate()), _processes()
 
     def __enter__(self) -> Conductor:
         self.stage.mkdir()
@@ -50,11 +50,11 @@ class Conductor(threading.Thread):
         self.ended.set()
         self.join()
         with contextlib.suppress(FileNotFoundError):  # the function has deleted its folder
-            self.early = self._cued(rehearsal.BEGUN) and not self._cued(rehearsal.RELEASED)
             self._cue(rehearsal.RELEASED, rehearsal.ALONE)
 
     def run(self) -> None:
         count, changed, longest = -1, time.monotonic(), 0.0
+        tried = 0.0  # at 1, enough items were done alone: no other one waits
         while not self.ended.wait(0.03):
             with contextlib.suppress(OSError):
                 if (now := self._finished()) != count:
@@ -62,11 +62,24 @@ class Conductor(threading.Thread):
                     count, changed = now, time.monotonic()
                 still, quiet = time.monotonic() - changed, min(QUIET, max(0.5, 10 * longest)) if count else QUIET
                 others = count >= self.items - 1
-                waited = still > (quiet if 2 * count > self.items else PATIENCE)  # the last chunk may be alone
-                if others or waited or (self.journal / STOP).exists():
+                last = 2 * count > self.items and still > quiet  # the last chunk may be alone
+                if others or last or tried >= 1 or (self.journal / STOP).exists():
                     self._cue(rehearsal.ALONE)
+                elif (nobody := self._nobody_else()) or still > PATIENCE:  # one may be done alone, to try
+                    self._cue(*(rehearsal.ALONE + name for name in self._in_work()))
+                    tried, changed = tried + (0.05 if nobody else 0.5), time.monotonic()
                 if self._cued(rehearsal.BEGUN) and (others or still > quiet) and not self.ended.wait(MOMENT):
                     self._cue(rehearsal.RELEASED)
+
+    def _nobody_else(self) -> bool:
+        """Whether the caller itself is in work, and has started neither threads nor processes that could join it."""
+        started = set(threading.enumerate()) - self.threads - {self}
+        return self.caller in under_way and not started and _processes() <= self.processes
+
+    def _in_work(self) -> list[str]:
+        """The workers that are in work now."""
+        found = self.stage.glob(f"{rehearsal.IN_WORK}*")
+        return [path.name.removeprefix(rehearsal.IN_WORK) for path in found if not path.stat().st_size]
 
     def _finished(self) -> int:
         """How many items have been noted."""
@@ -78,3 +91,7 @@ class Conductor(threading.Thread):
     def _cue(self, *names: str) -> None:
         for name in names:
             (self.stage / name).touch()
+
+
+def _processes() -> set[int]:
+    return {process.pid for process in psutil.Process().children()}

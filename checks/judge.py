@@ -87,10 +87,10 @@ def rehearsed(attempt: Attempt, number: int) -> Verdict | None:
     verdict = _rejected(attempt, wrong)
     if verdict and verdict.word == "WRONG":
         note = "This was seen in a rehearsal, before the clock was started and without real work."
-        if number == 2 and not attempt.late and not attempt.early:
+        if number == 2 and not attempt.late:
             note = (
-                "A first call had been right, this was the second one. So something of the first one outlives it, such "
-                f"as a pool that is closed or a list of what is done.\n{note}"
+                "A first call, with another list, had been right; this was the second one. Look whether something of "
+                f"the first one outlives it, such as a pool that is closed or a list of what is done.\n{note}"
             )
         return replace(verdict, text=f"{verdict.text}\n{note}")
     return verdict
@@ -124,7 +124,8 @@ def _proof(attempt: Attempt, run: Run, baseline: Run) -> str:
     elif run.task == "download":
         witness = ["No witness: the host of the photos does not tell what it sent. What download_photo noted counts."]
     lines = [
-        f"{len(run.items):,} items, each done exactly once by {run.label()}, up to {run.peak} at the same time.",
+        f"{len(run.items):,} items, each done exactly once by {run.label()}, up to {run.peak} at the same time"
+        + (f"; {len(run.gone):,} of them are gone, as in the serial run." if run.gone else "."),
         f"Proved: the same {len(run.files):,} files as the serial run, byte for byte; all of them finished before the "
         "clock stopped; none failed, none was skipped; the folder was empty at the start.",
         *witness,

@@ -215,7 +215,7 @@ def wrong_work(attempt: Attempt, run: Run) -> str:
         )
     if surplus and sum(noted.values()) > len(run.items):
         return (
-            f"{surplus.total():,} times an item was done that had been done already: {run.items and len(noted):,} "
+            f"{surplus.total():,} times an item was done that had been done already: {len(noted):,} "
             f"different items, {sum(noted.values()):,} calls of {one_item}. Does each worker go over the whole list "
             "or do threads share a counter without a lock?\n"
             "Next step: submit every item once; the executor shares them out."

@@ -7,6 +7,7 @@ it is proved on a machine of any speed whether a function waits for its work, an
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from kit.items import Outcome, Status, failed
 STAGE = "rehearsal"  # folder inside of the journal
 SCRIPT, PICTURE = "script.json", "picture.jpg"  # what is rehearsed; what stands for a finished file
 BEGUN, RELEASED = "begun", "released"  # the item that is held was begun; it may go on
-ALONE = "alone"  # nobody else will come: items wait for others no longer
+ALONE = "alone"  # nobody else will come: items wait for others no longer; with a worker's name, its item does not
 IN_WORK = "in-work-"  # a file for each worker: empty while it is in work, then the time at which it ended
 NOT_GIVEN = "not given what it should be"
 
@@ -36,7 +37,7 @@ def rehearse(stage: str, item: str, worker: str, folder: Path | str, arguments: 
     target = os.path.join(folder, name)
     if os.path.exists(target):
         return Outcome(item, Status.SKIPPED, path=target)
-    script = json.loads(Path(stage, SCRIPT).read_text(encoding="utf-8"))
+    script = _script(stage)
     mine, began = Path(stage, IN_WORK + worker), time.perf_counter()
     mine.write_bytes(b"")
     try:
@@ -45,8 +46,11 @@ def rehearse(stage: str, item: str, worker: str, folder: Path | str, arguments: 
             while not os.path.exists(os.path.join(stage, RELEASED)):
                 time.sleep(0.005)
         elif script["together"]:
-            while not _somebody(stage, mine.name, began) and not os.path.exists(os.path.join(stage, ALONE)):
+            cues = [os.path.join(stage, ALONE), os.path.join(stage, ALONE + worker)]
+            while not _somebody(stage, mine.name, began) and not any(map(os.path.exists, cues)):
                 time.sleep(0.002)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(cues[1])
     finally:
         mine.write_text(repr(time.perf_counter()), encoding="utf-8")
     if arguments != script["arguments"]:
@@ -60,6 +64,11 @@ def rehearse(stage: str, item: str, worker: str, folder: Path | str, arguments: 
             shutil.copyfile(os.path.join(stage, PICTURE), target)
     size = os.path.getsize(os.path.join(stage, PICTURE))
     return Outcome(item, Status.DONE, size, target, waited=time.perf_counter() - began)
+
+
+@functools.lru_cache(maxsize=2)
+def _script(stage: str) -> dict:
+    return json.loads(Path(stage, SCRIPT).read_text(encoding="utf-8"))
 
 
 def _somebody(stage: str, me: str, began: float) -> bool:

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -195,6 +196,27 @@ class Host:
         return helpers.Source("Unsplash", "host", self.address, [self.address], helpers.Secret(KEY))
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+    def handle_error(self, *client: object) -> None:
+        if not isinstance(sys.exception(), OSError):  # a client may go away, if it does not trust a certificate
+            super().handle_error(*client)
+
+
+@contextlib.contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """A server on loopback, in threads of this process; gives its port."""
+    with _Server(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @contextlib.contextmanager
 def another_host() -> Iterator[Host]:
     found = Host()
@@ -218,18 +240,9 @@ def another_host() -> Iterator[Host]:
         def log_message(self, *_: object) -> None:
             pass
 
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 64
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        found.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as port:
+        found.address = f"http://127.0.0.1:{port}"
+        yield found
 
 
 @pytest.fixture

@@ -45,6 +45,19 @@ def resize_parallel(paths, folder, size, workers):
 
 
 POOL_ENDED = "    pool.close()\n    pool.join()\n"
+SOME = """
+def some(photos, folder):
+    for photo in photos:
+        download_photo(photo, folder)
+"""
+SLICES = (
+    SOME
+    + """
+def download_parallel(photos, folder, workers):
+    threads = [threading.Thread(target=some, args=(photos[i::workers], folder)) for i in range(workers)]
+    [thread.start() for thread in threads]
+"""
+)
 STARTED_AND_JOINED = """
     for thread in threads:
         thread.start()
@@ -114,16 +127,7 @@ def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(1) as executor:
         executor.submit(asyncio.run, everything(photos, folder, workers)).result()
 """,
-    "slices of the list": """
-def some(photos, folder):
-    for photo in photos:
-        download_photo(photo, folder)
-
-def download_parallel(photos, folder, workers):
-    threads = [threading.Thread(target=some, args=(photos[i::workers], folder)) for i in range(workers)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-""",
+    "slices of the list": SLICES + "    [thread.join() for thread in threads]\n",
     "processes instead of threads": in_threads(
         "download_photo, photos, repeat(folder), chunksize=5", pool=SPAWN.replace("workers", "2")
     ),
@@ -155,6 +159,16 @@ def download_parallel(photos, folder, workers):
     threads = [threading.Thread(target=work) for _ in range(workers)]
     [t.start() for t in threads]
     [t.join() for t in threads]
+""",
+    "one by the notebook's thread to try, then the pool": in_threads(
+        "download_photo, photos[1:], repeat(folder)", "download_photo(photos[0], folder)"
+    ),
+    "one through the pool to try, then all others": """
+conductor.PATIENCE = 2  # seconds: it is waited for in vain once
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        executor.submit(download_photo, photos[0], folder).result()
+        list(executor.map(download_photo, photos[1:], repeat(folder)))
 """,
     "polls with short sleeps until all have ended": """
 import time
@@ -589,27 +603,14 @@ def download_parallel(photos, folder, workers):
     for photo in photos[8:]:
         download_photo(photo, folder)
 """),
-    "only the last thread is joined": ("returned before the work was done", """
-def some(photos, folder):
-    for photo in photos:
-        download_photo(photo, folder)
-
+    "only the last thread is joined": ("returned before the work was done", SOME + """
 def download_parallel(photos, folder, workers):
     for i in range(workers):
         thread = threading.Thread(target=some, args=(photos[i::workers], folder))
         thread.start()
     thread.join()
 """),
-    "only the first thread is joined": ("returned before the work was done", """
-def some(photos, folder):
-    for photo in photos:
-        download_photo(photo, folder)
-
-def download_parallel(photos, folder, workers):
-    threads = [threading.Thread(target=some, args=(photos[i::workers], folder)) for i in range(workers)]
-    [thread.start() for thread in threads]
-    threads[0].join()
-"""),
+    "only the first thread is joined": ("returned before the work was done", SLICES + "    threads[0].join()\n"),
     "a sleep in place of waiting": ("returned before the work was done", """
 import time
 def download_parallel(photos, folder, workers):

@@ -19,12 +19,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import trustme
-from conftest import KEY, jpeg
+from conftest import KEY, jpeg, serving
 from PIL import Image, ImageCms
 
 from practice.catalogue import Catalogue
@@ -165,22 +165,10 @@ def stand_in(folder: Path, every: int = 0, certificate: str = "", login: str = "
         def log_message(self, *_: object) -> None:
             pass
 
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 64
-
-        def handle_error(self, *_: object) -> None:
-            pass  # such as a client that goes away because it does not trust the certificate
-
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with serving(Handler) as port:
         state.environment = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")} | {
-            "HTTPS_PROXY": f"http://{login}{'@' * bool(login)}127.0.0.1:{server.server_port}",
+            "HTTPS_PROXY": f"http://{login}{'@' * bool(login)}127.0.0.1:{port}",
             "REQUESTS_CA_BUNDLE": str(folder / "authority.pem"),
             "UNSPLASH_ACCESS_KEY": KEY,
         }
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield state
-        finally:
-            server.shutdown()
-            thread.join()
+        yield state
