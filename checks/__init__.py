@@ -19,6 +19,8 @@ from kit.source import Source
 
 __all__ = ["Verdict", "check"]
 
+SECOND = 100  # items of the second rehearsal
+
 
 def check(
     function: Callable, baseline: Run, items: Sequence, *arguments: object, source: Source | None = None
@@ -59,10 +61,12 @@ def check(
 def _rehearsals(baseline: Run, items: list, arguments: tuple) -> Iterator[tuple[list, tuple, dict]]:
     """Items, arguments and what a Conductor is told, for each: other ones each time, and never those of the run.
 
-    In the first one, items wait for each other and the last one is held; in the second one, the first item is held.
+    In the first one, items wait for each other and the last one is held. It has nearly the whole list, because who
+    sends 750 items to a worker works side by side only then. In the second one, the first of some items is held.
     """
     *others, workers = arguments
-    for number, some in enumerate((items[: max(1, len(items) - 1)], items[min(1, len(items) - 1) :]), start=1):
+    short = min(len(items) - 1, SECOND)
+    for number, some in enumerate((items[: max(1, len(items) - 1)], items[-short:]), start=1):
         given = [other + number if isinstance(other, int) else other for other in others]
         many = isinstance(workers, int) and workers > 1 and len(some) > 2
         count = workers if number == 1 or not isinstance(workers, int) else 2 if workers != 2 else 3

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
-import inspect
 import itertools
 import multiprocessing
 import os
 import shutil
-import textwrap
+import signal
 import threading
 import time
 import types
@@ -18,19 +16,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import helpers
 from checks.conductor import Conductor
-from checks.watch import Watch, noting_complaints, noting_exceptions, noting_processes, size_of, without_sleep
+from checks.watch import (
+    Watch,
+    exit_code,
+    noting_complaints,
+    noting_coroutines,
+    noting_exceptions,
+    noting_workers,
+    size_of,
+    without_sleep,
+)
 from kit import journal
 from kit.errors import WorkerLost
 from kit.files import CACHE
 from kit.runs import Run, timed_run
 
 KEPT = {"download": Path("images"), "resize": Path("thumbnails")}  # where the files of the serial run are
-SENDING = frozenset(
-    {"submit", "apply_async", "map_async", "starmap_async", "imap", "imap_unordered"}
-    | {"run_in_executor", "create_task", "ensure_future", "Process", "Thread", "start"}
-)  # names of methods that only send work
 
 _numbers = itertools.count(1)  # of the attempts
 
@@ -52,7 +54,9 @@ class Attempt:
         self.result: object = None
         self.unread: list[BaseException] = []  # exceptions inside of workers
         self.complaints: list[str] = []  # last lines of what worker processes wrote to standard error
-        self.crashed: list[str] = []  # names of worker processes that ended with an error
+        self.started: list = []  # workers that the function started
+        self.never_awaited: list[str] = []  # coroutines that were made in a rehearsal
+        self.raised: list[str] = []  # exceptions with which calls of the one-item function stopped
         self.lost: list[str] = []  # files of the serial runs that are gone or have another size
         self.sent: dict[str, int] | None = None  # how often the server sent each photo, if it tells
         self.gave_up = ""
@@ -69,11 +73,13 @@ class Attempt:
             with contextlib.ExitStack() as stack:
                 if self.rehearsal:
                     stack.enter_context(without_sleep())
+                    stack.enter_context(noting_coroutines(self.never_awaited))
                     stack.enter_context(Conductor(folder / journal.JOURNAL, len(items), **self.rehearsal))
+                stack.enter_context(noting_workers(self.started))
                 self.result = self.call(items, folder, *arguments)
                 self.returned = journal.clock()  # before the item that is held is let go
 
-        with noting_exceptions(self.unread), noting_processes(self.crashed), noting_complaints(self.complaints):
+        with noting_exceptions(self.unread), noting_complaints(self.complaints):
             self.gave_up = self.watched(remembering)
         after = _sizes()
         self.lost = [path for path, size in kept.items() if after.get(path) != size]
@@ -84,6 +90,17 @@ class Attempt:
             self.late = tuple(outcome for outcome in everything if outcome.finished > end)
             in_time = tuple(outcome for outcome in everything if outcome.finished <= end)
             self.run = replace(self.run, outcomes=in_time)
+            self.raised = journal.raised(self.folder)
+
+    @property
+    def crashed(self) -> list[int]:
+        """Exit codes of worker processes that ended with an error."""
+        return [code for code in map(exit_code, self.started) if code not in (0, -signal.SIGTERM)]
+
+    @property
+    def ended_early(self) -> list[int]:
+        """Those of worker processes that were ended from outside, such as by the end of their Pool."""
+        return [code for code in map(exit_code, self.started) if code == -signal.SIGTERM]
 
     def watched(self, function: Callable) -> str:
         """Run the function with the clock on; returns why it was given up, if it was."""
@@ -116,60 +133,6 @@ class Attempt:
             if time.monotonic() - quiet > (30 if alive else 1):
                 break
             time.sleep(0.1)
-
-    @property
-    def names(self) -> set[str]:
-        """All names in the code of the function and of the notebook's functions that it uses."""
-        return {name for code in self.codes() for name in code.co_names + code.co_varnames}
-
-    @property
-    def sends(self) -> frozenset[str]:
-        """Names of methods that only send work, without the function's variables (`start = time.time()`)."""
-        return SENDING & {name for code in self.codes() for name in code.co_names}
-
-    def codes(self) -> list[types.CodeType]:
-        found, seen = [self.function], []
-        while found:
-            function = found.pop()
-            code = getattr(function, "__code__", None)
-            cells = getattr(function, "__closure__", None) or ()
-            with contextlib.suppress(ValueError):  # an empty cell
-                found += [cell.cell_contents for cell in cells if isinstance(cell.cell_contents, types.FunctionType)]
-            stack = [code] if code else []
-            while stack:
-                code = stack.pop()
-                if code in seen:
-                    continue
-                seen.append(code)
-                stack += [const for const in code.co_consts if isinstance(const, types.CodeType)]
-                for thing in [self.function.__globals__[n] for n in code.co_names if n in self.in_notebook()]:
-                    found += vars(thing).values() if isinstance(thing, type) else [thing]
-        return seen
-
-    def in_notebook(self) -> set[str]:
-        """Functions that the notebook itself defines, by name."""
-        home = self.function.__globals__
-        return {
-            name
-            for name, value in home.items()
-            if (isinstance(value, types.FunctionType) and value.__globals__ is home)
-            or (isinstance(value, type) and value.__module__ == home.get("__name__"))
-            if name not in helpers.__all__ and value is not self.function and name != self.name
-        }
-
-    def swallows(self) -> bool:
-        """Whether an `except` in the student's code does nothing with what it catches."""
-        if "suppress" in self.names:
-            return True
-        home = self.function.__globals__
-        for function in [self.function, *(home[name] for name in self.in_notebook() & self.names)]:
-            with contextlib.suppress(OSError, TypeError, SyntaxError):
-                for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
-                    if isinstance(node, ast.ExceptHandler) and all(
-                        isinstance(line, ast.Pass | ast.Continue | ast.Return | ast.Expr) for line in node.body
-                    ):
-                        return True
-        return False
 
 
 def plain_function(function: Callable) -> Callable:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checks.attempt import Attempt
-from checks.reasons import did_not_return, not_parallel, wrong_files, wrong_place, wrong_sending, wrong_work
+from checks.reasons import reason
+from checks.seen import Seen
 from kit import journal
 from kit.runs import Run, same_item
 
@@ -55,7 +56,7 @@ _SIGNS = {"RIGHT": ("#2a7", "✓"), "WRONG": ("#c33", "✗"), "NOT ATTEMPTED YET
 def verdict_on(attempt: Attempt, baseline: Run) -> Verdict:
     """What the run on the whole list proves, or why it is wrong."""
     run = attempt.run
-    if wrong := _rejected(attempt, wrong_sending(attempt, run) or wrong_files(attempt, run, baseline) if run else ""):
+    if wrong := _rejected(attempt, baseline):
         return wrong
     assert run
     proof = _proof(attempt, run, baseline)
@@ -81,10 +82,7 @@ def other_items(baseline: Run, items: Sequence) -> Verdict | None:
 
 def rehearsed(attempt: Attempt, number: int) -> Verdict | None:
     """What is wrong in the first or second rehearsal, or None."""
-    run, wrong = attempt.run, ""
-    if run and attempt.rehearsal and attempt.rehearsal["together"]:
-        wrong = not_parallel(run)
-    verdict = _rejected(attempt, wrong)
+    verdict = _rejected(attempt)
     if verdict and verdict.word == "WRONG":
         note = "This was seen in a rehearsal, before the clock was started and without real work."
         if number == 2 and not attempt.late:
@@ -96,24 +94,15 @@ def rehearsed(attempt: Attempt, number: int) -> Verdict | None:
     return verdict
 
 
-def _rejected(attempt: Attempt, wrong: str) -> Verdict | None:
-    """The verdict on a call that was not right, by its first reason; `wrong` is the last one to count."""
+def _rejected(attempt: Attempt, baseline: Run | None = None) -> Verdict | None:
+    """The verdict on a call that was not right."""
     if isinstance(attempt.error, NotImplementedError):
         return Verdict("NOT ATTEMPTED YET", f"write {attempt.name}, then run this cell again.")
-    text, run = did_not_return(attempt), attempt.run
-    if run:
-        text = text or wrong_place(attempt, run)
-    if attempt.lost:
-        text = text or (
-            f"your function changed or deleted {len(attempt.lost):,} files of the serial run.\n"
-            "Next step: write into the `folder` that your function is given, and leave all other files alone."
-        )
-    if run:
-        text = text or wrong_work(attempt, run) or wrong
+    text = reason(Seen(attempt, baseline))
     if attempt.lost:
         folders = " and ".join(sorted({f"{Path(path).parent.name}/" for path in attempt.lost}))
         text += f"\nBesides: {len(attempt.lost):,} files in {folders} are lost. Run the serial cells again."
-    return Verdict("WRONG", text) if text or not run else None
+    return Verdict("WRONG", text) if text else None
 
 
 def _proof(attempt: Attempt, run: Run, baseline: Run) -> str:
@@ -133,4 +122,7 @@ def _proof(attempt: Attempt, run: Run, baseline: Run) -> str:
     ]
     if run.mode != asked and run.mode != "serial":
         lines.append(f"Note: the exercise asks for {asked}; this solution uses {run.mode}. That is allowed.")
+    asked_workers = attempt.arguments[-1]
+    if isinstance(asked_workers, int) and run.workers < asked_workers:
+        lines.append(f"Note: {asked_workers:,} workers were asked for; {run.workers:,} did the work.")
     return "\n".join(lines)

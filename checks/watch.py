@@ -18,6 +18,7 @@ import signal
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -112,23 +113,44 @@ def without_sleep() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def noting_processes(crashed: list[str]) -> Iterator[None]:
-    """Note the names of all processes that are started inside and end with an error of their own."""
-    start, started = multiprocessing.process.BaseProcess.start, []
+def noting_workers(started: list) -> Iterator[None]:
+    """Note all processes and threads that are started inside."""
+    kinds = (multiprocessing.process.BaseProcess, threading.Thread)
+    starts = [kind.start for kind in kinds]
 
-    def noting(process: multiprocessing.process.BaseProcess) -> None:
-        started.append(process)
-        start(process)
+    def noting(start: Callable) -> Callable:
+        def start_and_note(worker: object) -> None:
+            started.append(worker)
+            start(worker)
 
-    multiprocessing.process.BaseProcess.start = noting
+        return start_and_note
+
+    for kind, start in zip(kinds, starts, strict=True):
+        kind.start = noting(start)
     try:
         yield
     finally:
-        multiprocessing.process.BaseProcess.start = start
-        for process in started:
-            with contextlib.suppress(ValueError, AssertionError):  # closed, or of another parent
-                if (process.exitcode or 0) not in (0, -signal.SIGTERM):
-                    crashed.append(process.name)
+        for kind, start in zip(kinds, starts, strict=True):
+            kind.start = start
+
+
+def exit_code(worker: object) -> int:
+    """That of a process which has ended, negative for a signal; 0 for all else."""
+    with contextlib.suppress(AttributeError, ValueError, AssertionError):  # a thread; closed, or of another parent
+        return worker.exitcode or 0
+    return 0
+
+
+@contextlib.contextmanager
+def noting_coroutines(names: list[str]) -> Iterator[None]:
+    """Note the coroutines that nobody awaits, in place of Python's warnings."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("ignore")
+        gc.collect()  # what an attempt before has left behind
+        warnings.simplefilter("always")
+        yield
+    found = (re.match("coroutine '(.+)' was never awaited", str(warning.message)) for warning in told)
+    names += [match[1] for match in found if match]
 
 
 @contextlib.contextmanager

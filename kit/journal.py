@@ -28,6 +28,7 @@ JOURNAL = ".outcomes"  # folder inside of a timed run's folder: one file for eac
 JOURNAL_VARIABLE = "ASSIGNMENT_JOURNAL"  # the same for work that goes to another folder by mistake
 STOP = "stop"  # file inside of the journal: after an interrupt nothing more is begun
 INTERRUPTED = "interrupted"
+_RAISED = "raised-"  # begins the name of a file there: exceptions that a worker's calls stopped with
 _LOST = "lost-"  # begins the name of an empty file there: a worker could not note an Outcome, for this reason (errno)
 
 clock = time.perf_counter  # a function under test can't change it
@@ -51,10 +52,10 @@ def recorded(
 
     @functools.wraps(function)
     def recorded_function(*arguments: Any, **named: Any) -> Outcome:
-        item, folder, *rest = parameters.bind(*arguments, **named).arguments.values()
         started, cpu = clock(), time.thread_time()
         end_with_parent()
         try:
+            item, folder, *rest = parameters.bind(*arguments, **named).arguments.values()
             under_way.add(threading.get_ident())
             if journal := _journal_of(folder):
                 if os.path.exists(os.path.join(journal, STOP)):
@@ -64,6 +65,11 @@ def recorded(
                     return note(outcome, folder, started, time.thread_time() - cpu)
             outcome = work(item, folder, *rest)
             return note(outcome, folder, started, time.thread_time() - cpu)
+        except Exception as problem:  # a programming error, such as a missing argument: its caller may hide it
+            if journal := os.environ.get(JOURNAL_VARIABLE, ""):
+                with contextlib.suppress(OSError):
+                    _append(journal, _RAISED + worker(), f"{type(problem).__name__}: {problem}".splitlines()[0][:200])
+            raise
         finally:
             under_way.discard(threading.get_ident())
 
@@ -82,18 +88,28 @@ def note(outcome: Outcome, folder: Path | str, started: float, cpu: float = 0.0)
     if not journal or outcome.error == INTERRUPTED:
         return outcome
     try:
-        # One call of the system for the whole line: a kill leaves no part of it.
-        file = os.open(os.path.join(journal, outcome.worker), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            os.write(file, (json.dumps(vars(outcome)) + "\n").encode())
-        finally:
-            os.close(file)
+        _append(journal, outcome.worker, json.dumps(vars(outcome)))
     except FileNotFoundError:
         pass  # the run is over, and its folder deleted
     except OSError as problem:
         with contextlib.suppress(OSError):
             Path(journal, f"{_LOST}{problem.errno}").touch()
     return outcome
+
+
+def _append(journal: str, name: str, line: str) -> None:
+    """Add a line to a file, by one call of the system: a kill leaves no part of it."""
+    file = os.open(os.path.join(journal, name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(file, (line + "\n").encode())
+    finally:
+        os.close(file)
+
+
+def raised(folder: Path) -> list[str]:
+    """The exceptions with which calls of a one-item function stopped in a timed run, each in one line."""
+    files = (folder / JOURNAL).glob(f"{_RAISED}*")
+    return [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def read(folder: Path) -> tuple[Outcome, ...]:
@@ -103,7 +119,9 @@ def read(folder: Path) -> tuple[Outcome, ...]:
         FileProblem: one of them could not note it.
     """
     outcomes = []
-    for path in (path for path in (folder / JOURNAL).iterdir() if path.is_file()):
+    for path in (folder / JOURNAL).iterdir():
+        if path.is_dir() or path.name.startswith(_RAISED):
+            continue
         if path.name.startswith(_LOST):
             reason = os.strerror(int(path.name.removeprefix(_LOST)))
             raise FileProblem(f"The records of this run could not be written: {reason}. Make room, and run it again.")

@@ -31,7 +31,14 @@ PATIENCE = 60  # seconds; only a hang takes that long
 KEY = "Qz9Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk2M"  # as long as a real one
 
 
-LONG = [f"test_{name}.py" for name in ("teacher", "browser", "checks", "notebook", "readme", "practice")]
+LONG = [
+    f"test_{name}.py"
+    for name in ("teacher", "interrupts", "checks", "browser", "notebook", "submission", "own_copy", "readme")
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--busy", action="store_true", help="run two busy loops beside the checks of the exercises")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

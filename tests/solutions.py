@@ -487,7 +487,7 @@ def download_parallel(photos, folder, workers):
     "zip cuts the list": ("never done: nothing was saved", in_threads("download_photo, photos, [folder] * workers")),
     "into images/, where they are already": ("already there, in images",
         in_threads('download_photo, photos, repeat("images")')),
-    "leaves out what exists in images/": ("skipped what was already there", """
+    "leaves out what exists in images/": ("leave nothing out", """
 def one(photo, folder):
     if not (Path("images") / f"{photo.id}.jpg").exists():
         download_photo(photo, folder)
@@ -499,7 +499,8 @@ def one(photo, folder):
     "copied from images/": ("download_photo did not write them",
         "\nimport shutil" + submitted('shutil.copy, f"images/{photo.id}.jpg", folder')),
     "exceptions in futures that nobody reads": ("nobody looked at them", submitted("download_photo, photo")),
-    "exceptions swallowed by a bare except": ("an `except` that hides", """
+    "exceptions swallowed by a bare except": (
+        "hides it (an `except`, a suppress). The first one: TypeError: missing a required argument: 'folder'", """
 def one(photo):
     try:
         return download_photo(photo)
@@ -552,7 +553,7 @@ def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(workers) as executor:
         return executor.map(download_photo, photos)
 """),
-    "suppress": ("or a suppress", """
+    "suppress": ("47 calls of download_photo stopped with an exception", """
 import contextlib
 def one(p):
     with contextlib.suppress(Exception):
@@ -696,6 +697,44 @@ def download_parallel(photos, folder, workers):
             [thread.join() for thread in batch]
             batch = []
 """),
+    "start without brackets": ("start() of a thread, with its brackets", """
+def download_parallel(photos, folder, workers):
+    threads = [threading.Thread(target=download_photo, args=(photo, folder)) for photo in photos]
+    for thread in threads:
+        thread.start
+"""),
+    "coroutines that nobody awaits": ("47 coroutines were made, and nobody awaited them", """
+async def one(photo, folder):
+    download_photo(photo, folder)
+
+def download_parallel(photos, folder, workers):
+    for photo in photos:
+        one(photo, folder)
+"""),
+    "an await in a loop": ("`await` in", """
+import asyncio
+async def everything(photos, folder):
+    for photo in photos:
+        await asyncio.to_thread(download_photo, photo, folder)
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, everything(photos, folder)).result()
+"""),
+    "parameters in another order": ("keep them as they were: (photos, folder, workers)", """
+def download_parallel(folder, photos, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(download_photo, photos, repeat(folder)))
+"""),
+    "arguments in another order": ("the item first, then the folder",
+        in_threads("download_photo, repeat(folder), photos")),
+    "an exception of its own, swallowed": ("let no `except` of yours hide", """
+def one(photo, folder):
+    try:
+        download_photo(photo, folder / photo.name)
+    except Exception:
+        pass
+""" + in_threads("one, photos, repeat(folder)")),
     "once more in a loop": ("by a worker, and by the notebook's own thread",
         RIGHT_DOWNLOADS["executor map"] + "    [download_photo(photo, folder) for photo in photos]\n"),
 }  # fmt: skip
@@ -719,7 +758,7 @@ def shrink(path, folder, size):
     return make_thumbnail(path, folder, size)
 """ + in_processes("shrink, paths, repeat(folder), repeat(size)")),
     "a function of the notebook in a Pool": (
-        "a Pool waits for their tasks for ever. The likely cause: shrink is defined", """
+        "a Pool waits for their tasks for ever. The cause: shrink is defined", """
 def shrink(path):
     return make_thumbnail(path, "x", 200)
 """ + in_pool("pool.map(shrink, paths)")),
@@ -743,7 +782,7 @@ def resize_parallel(paths, folder, size, workers):
         in_processes('make_thumbnail, paths, repeat("thumbnails"), repeat(size)')),
     "exceptions in results that nobody reads": ("nobody looked at them",
         applied("make_thumbnail, (path,)") + POOL_ENDED),
-    "joblib delayed, never run": ("never done: nothing was saved", """
+    "joblib delayed, never run": ("no worker was started", """
 import joblib
 def resize_parallel(paths, folder, size, workers):
     return [joblib.delayed(make_thumbnail)(path, folder, size) for path in paths]
@@ -786,6 +825,10 @@ def resize_parallel(paths, folder, size, workers):
         process.start()
     process.join()
 """),
+    "folder and path in another order": ("was given the folder in place of the item",
+        in_processes("make_thumbnail, repeat(folder), paths, repeat(size)")),
+    "size and workers in another order": ("would have the wrong size",
+        in_processes("make_thumbnail, paths, repeat(folder), repeat(workers)")),
     "imap not consumed": ("not waited for", in_pool("pool.imap(make_thumbnail, paths)")),
     "a module that workers can't import": ("can't import mytools", """
 import types

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -55,7 +57,20 @@ RESIZE = "print(checks.check(resize_parallel, serial_resize, image_paths, 200, 2
 
 
 @pytest.fixture(scope="module")
-def run(start: Callable[..., practice.PracticeServer], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+def busy(pytestconfig: pytest.Config) -> Iterator[None]:
+    """With --busy, two programs that use all CPU time they can get run beside the checks."""
+    loops = 2 if pytestconfig.getoption("busy") else 0
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)]
+    yield
+    for program in programs:
+        program.kill()
+        program.wait()
+
+
+@pytest.fixture(scope="module")
+def run(
+    start: Callable[..., practice.PracticeServer], tmp_path_factory: pytest.TempPathFactory, busy: None
+) -> Iterator[Callable]:
     """Run cells in one kernel; returns what they print."""
     server, folder = start(latency=0.02), tmp_path_factory.mktemp("notebook")
     (folder / "loops.py").write_text(
@@ -142,6 +157,11 @@ def test_the_tracebacks_of_dying_workers_become_one_line(run: Callable) -> None:
 def test_another_kind_of_worker_than_asked_for_is_named(run: Callable) -> None:
     assert "this solution uses processes" in verdict(run, solutions.RIGHT_DOWNLOADS["processes instead of threads"])
     assert "this solution uses threads" in verdict(run, solutions.RIGHT_RESIZES["threads instead of processes"])
+
+
+def test_fewer_workers_than_asked_for_are_named(run: Callable) -> None:
+    said = verdict(run, solutions.RIGHT_DOWNLOADS["from the end of the list"])
+    assert "Note: 8 workers were asked for; 2 did the work." in said
 
 
 # --- with the practice server as a witness --------------------------------------------------------------------------
