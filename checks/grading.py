@@ -101,7 +101,9 @@ def _same(one: object, other: object) -> bool:
         return all(_same(member, vars(other).get(name)) for name, member in vars(one).items() if name not in skipped)
     if type(one).__name__ != type(other).__name__:
         return False
-    if one is None or isinstance(one, str | int | float | tuple | frozenset | Path | BuiltinFunctionType | CodeType):
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if one is None or isinstance(one, str | int | float | frozenset | Path | BuiltinFunctionType | CodeType):
         return one == other
     # A property, a static method and a decorated function hold another one; a function holds its code. All that is
     # left are locks, counters and caches, whose content changes while a notebook runs.

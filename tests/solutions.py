@@ -346,13 +346,6 @@ def resize_parallel(paths, folder, size, workers):
     parallel = joblib.Parallel(n_jobs=workers, backend="multiprocessing", batch_size=6)
     parallel(joblib.delayed(make_thumbnail)(p, folder, size) for p in paths)
 """,
-    "dask get_executor": """
-def resize_parallel(paths, folder, size, workers):
-    from dask.distributed import Client
-    with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as c:
-        e = c.get_executor(pure=False)
-        list(e.map(make_thumbnail, paths, [folder] * len(paths), [size] * len(paths)))
-""",
     "str absolute paths": in_processes(
         "make_thumbnail, texts, repeat(str(Path(folder).resolve())), repeat(size)",
         "texts = [str(Path(p).resolve()) for p in paths]",
@@ -377,6 +370,12 @@ def resize_parallel(paths, folder, size, workers):
     [os.wait() for _ in range(workers)]
 """,
 }  # fmt: skip
+
+NOTES = {  # name of a right solution -> what its verdict says besides
+    "processes instead of threads": "Note: the exercise asks for threads; this solution uses processes.",
+    "threads instead of processes": "Note: the exercise asks for processes; this solution uses threads.",
+    "from the end of the list": "Note: 8 workers were asked for; 2 did the work.",
+}
 
 NOT_ATTEMPTED = {
     "pass": "def download_parallel(photos, folder, workers):\n    pass\n",

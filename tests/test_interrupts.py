@@ -429,7 +429,7 @@ def test_interrupted_drawing_leaves_no_process_and_keeps_what_it_drew(
 
 # --- kill -9 -----------------------------------------------------------------------------------------------------
 
-KILLS = {"notebook": 12, "worker": 24, "server": 14}  # 50 in all
+KILLS = {"notebook": 6, "worker": 10, "server": 6}
 
 
 def names(folder: Path) -> set[str]:

@@ -21,7 +21,7 @@ from published import published
 import checks
 import helpers
 import practice
-from checks import attempt, conductor, grading, judge
+from checks import attempt, conductor, grading, judge, reasons
 from checks.watch import noting_complaints
 from kit import journal, transport
 from kit.machine import modules_in
@@ -410,7 +410,8 @@ REPLACED = {
     "checks.check": (checks, "check", lambda *_: None),
     "checks.judge.verdict_on": (judge, "verdict_on", functools.wraps(judge.verdict_on)(lambda *_: None)),
     "checks.conductor.PATIENCE": (conductor, "PATIENCE", 0),
-    "checks.attempt.helpers": (attempt, "helpers", None),
+    "checks.attempt.timed_run": (attempt, "timed_run", None),
+    "checks.reasons.REASONS": (reasons, "REASONS", tuple(row._replace(holds=lambda s: 0) for row in reasons.REASONS)),
     "checks.judge.Verdict": (checks.Verdict, "right", True),
     "helpers.download_photo": (helpers, "download_photo", lambda photo, folder: None),
     "kit.runs.Run": (helpers.Run, "peak", property(lambda run: 9)),
