@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -18,8 +19,11 @@ import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, copy_project
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from published import published
+
+from checks.judge import Verdict
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: on Debian and Ubuntu, apt-get install chromium")
@@ -31,6 +35,12 @@ FLAGS = (
 )  # fmt: skip
 WINDOW = {"width": 1300, "height": 1000}  # pixels
 HIGH = WINDOW | {"height": 3000}  # for reading: scrolling takes time
+PHONE = 390  # pixels
+KINDS = [
+    "h1", "p", "li", "p a", "p code", ".jp-RenderedMarkdown td", ".dataframe td", ".dataframe th", "th[style]",
+    "div[style*=border] > b", "div[style*=border]", ".jp-RenderedText pre", "[data-mime-type$=stderr] span", "summary",
+    ".highlight .k", ".highlight .s2", ".highlight .c1", ".highlight .ow", ".highlight .mi", ".highlight .nb",
+]  # fmt: skip
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 
 
@@ -173,17 +183,103 @@ def test_open_run_all_save_and_reload(path: str, page: Page, jupyter: str, folde
     assert_shows(page, charts, progress + workers + box)
 
 
-def test_the_report_passes_axe(page: Page, tmp_path: Path) -> None:
-    """No violation in the page of `make report`, made of the saved notebook; every picture has a text of its own."""
-    (tmp_path / "assignment.ipynb").write_bytes(published("assignment.ipynb"))
-    shutil.copytree(ROOT / "docs" / "report", tmp_path / "docs" / "report")
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Address of the page of `make report`, made of the saved notebook with an error and a wrong solution added."""
+    folder = tmp_path_factory.mktemp("report")
+    notebook = nbformat.reads(published("assignment.ipynb").decode(), as_version=4)
+    traceback = ["\x1b[31mZeroDivisionError\x1b[39m", "\x1b[32m----> 1\x1b[39m \x1b[43m1 / 0\x1b[49m"]
+    error = nbformat.v4.new_output("error", ename="ZeroDivisionError", evalue="", traceback=traceback)
+    wrong = nbformat.v4.new_output("display_data", Verdict("WRONG", "too few")._repr_mimebundle_())
+    notebook.cells.append(nbformat.v4.new_code_cell("1 / 0", outputs=[wrong, error]))
+    nbformat.write(notebook, folder / "assignment.ipynb")
+    shutil.copytree(ROOT / "docs" / "report", folder / "docs" / "report")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
     command = re.search(r"(?m)^report:.*\n\t\$\(BIN\)/python (.*)", makefile)
-    subprocess.run([sys.executable, *shlex.split(command[1])], cwd=tmp_path, check=True, capture_output=True)
-    page.goto((tmp_path / "assignment.html").as_uri())
-    found = Axe().run(page)
-    rules = {one["id"]: [node["html"][:200] for node in one["nodes"]][:3] for one in found.response["violations"]}
+    subprocess.run([sys.executable, *shlex.split(command[1])], cwd=folder, check=True, capture_output=True)
+    return (folder / "assignment.html").as_uri()
+
+
+@pytest.fixture
+def read(page: Page, report: str) -> Iterator[Callable[[str, int], Page]]:
+    """The report, opened with a colour scheme and a width of the window."""
+    opened = []
+
+    def read(scheme: str, width: int) -> Page:
+        opened.append(page.context.browser.new_page(viewport=WINDOW | {"width": width}, color_scheme=scheme))
+        opened[-1].goto(report)
+        return opened[-1]
+
+    yield read
+    for one in opened:
+        one.close()
+
+
+def background(page: Page) -> int:
+    """From 0, black, to 255, white."""
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return max(map(int, re.findall(r"\d+", colour)))
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", WINDOW["width"]), ("dark", PHONE)])
+def test_the_report_passes_axe(scheme: str, width: int, read: Callable[[str, int], Page]) -> None:
+    """No violation, and text of every kind has been compared with its background."""
+    page = read(scheme, width)
+    assert background(page) == 255 if scheme == "light" else background(page) < 40
+    found = Axe().run(page, options={"resultTypes": ["violations", "passes"]}).response
+    rules = {one["id"]: [node["html"][:200] for node in one["nodes"]][:3] for one in found["violations"]}
     assert not rules, json.dumps(rules, indent=1)
-    assert len(found.response["passes"]) > 10  # it has looked
-    texts = page.eval_on_selector_all("img", "all => all.map(one => one.alt)")
+    assert len(found["passes"]) > 10  # it has looked
+    compared = [node["target"][0] for one in found["passes"] if one["id"] == "color-contrast" for node in one["nodes"]]
+    unseen = """([kinds, compared]) => {
+        const elements = compared.map(one => document.querySelector(one));
+        return kinds.filter(kind => !elements.some(one => one.matches(kind)));
+    }"""
+    assert page.evaluate(unseen, [KINDS, compared]) == []
+    page.emulate_media(media="print")
+    assert background(page) == 255  # on paper, in both
+
+
+def test_every_picture_of_the_report_has_a_text_of_its_own(read: Callable[[str, int], Page]) -> None:
+    texts = read("light", WINDOW["width"]).eval_on_selector_all("img", "all => all.map(one => one.alt)")
     assert len(texts) >= 13 and all(len(text) > 30 for text in texts) and len(set(texts)) == len(texts)
+
+
+def test_charts_keep_their_colours_in_the_dark(read: Callable[[str, int], Page]) -> None:
+    """The first one has blue bars on white: its text stays dark on light, and its bars stay blue."""
+    page = read("dark", WINDOW["width"])
+    assert background(page) < 40
+    shot = page.locator("img").first.screenshot()
+    colours = Image.open(io.BytesIO(shot)).convert("RGB").getcolors(1 << 24)
+    (_, paper), (_, bars) = sorted(colours)[:-3:-1]
+    assert min(paper) > 200
+    assert bars[2] > bars[1] > bars[0] + 50
+
+
+def test_the_report_can_be_read_on_a_phone(read: Callable[[str, int], Page]) -> None:
+    """The page does not scroll sideways. What is wider scrolls to its end, each in a box of its own."""
+    page = read("light", PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+    assert page.locator(".jp-InputPrompt:visible, .jp-OutputPrompt:visible").count() == 0
+    widths = page.eval_on_selector_all("img", "all => all.map(one => one.clientWidth)")
+    assert len(widths) >= 13 and min(widths) >= 600  # of about 900: shrunk to a phone, no letter can be read
+    wide, lost = page.evaluate("""() => {
+        const end = one => {
+            const range = document.createRange();
+            range.selectNode(one);
+            return range.getBoundingClientRect().right;
+        };
+        const scrolls = one => {
+            one.scrollLeft = 1e6;
+            return one.scrollLeft > 0 && getComputedStyle(one).overflowX == "auto";
+        };
+        const wide = [...document.querySelectorAll("pre, table, img, p, li")].filter(one => end(one) > innerWidth);
+        const lost = wide.filter(one => {
+            let box = one;
+            while (box && !scrolls(box)) box = box.parentElement;
+            return !box || box.matches("body, main, .jp-MarkdownCell *") || end(one) > innerWidth;
+        });
+        return [wide.map(one => one.tagName), lost.map(one => one.outerHTML.slice(0, 200))];
+    }""")
+    assert {"PRE", "TABLE", "IMG"} <= set(wide)
+    assert lost == []
