@@ -21,16 +21,17 @@ if (_here := os.path.dirname(os.path.abspath(__file__))) not in sys.path:
     sys.path.append(_here)
 
 from kit.cluster import DISTRIBUTED, cluster
-from kit.display import box, progress, quiet, say
+from kit.display import progress, quiet, say, status_box
 from kit.errors import AssignmentError, SourceError
 from kit.files import CACHE, plain, write
 from kit.gone import replace_gone
 from kit.items import Outcome, Photo, Status, failed, is_id
 from kit.journal import recorded
-from kit.machine import environment, usable_cpus
+from kit.machine import environment, gil, usable_cpus
 from kit.many import as_done, pipeline
 from kit.metadata import collect_photos, tidy
 from kit.pixels import FORMATS, IMAGE_PROBLEMS, JPEG_QUALITY, not_a_jpeg, shrink, why
+from kit.predictions import beside, predict, predicted
 from kit.runs import Run, compare, keep, problems, sweep, timed_pipeline, timed_run
 from kit.settings import Secret, Settings, load_settings
 from kit.source import PER_PAGE, Source, connect
@@ -40,11 +41,11 @@ __all__ = [
     # one photo, the same for every kind of executor
     "download_photo", "make_thumbnail", "thumbnail_bytes",
     # settings and metadata
-    "load_settings", "environment", "usable_cpus", "connect", "collect_photos", "replace_gone", "tidy",
+    "load_settings", "environment", "usable_cpus", "gil", "connect", "collect_photos", "replace_gone", "tidy",
     # many photos, timed and compared
     "timed_run", "timed_pipeline", "problems", "compare", "sweep", "keep", "as_done", "pipeline", "cluster",
     # what a cell shows
-    "progress", "quiet", "say", "box",
+    "status_box", "predict", "predicted", "beside", "progress", "quiet", "say",
     # what these take and return
     "Settings", "Secret", "Source", "Photo", "Outcome", "Status", "Run",
     "AssignmentError", "SourceError", "CACHE", "PER_PAGE", "DISTRIBUTED",

@@ -1,4 +1,4 @@
-"""Checks of the two exercises: NOT ATTEMPTED YET, WRONG with the reason and the next step, or RIGHT with the proof.
+"""Checks of the exercises: NOT ATTEMPTED YET, WRONG with the reason and the next step, or RIGHT with the proof.
 
 `check()` first rehearses the student's function twice, without downloading or resizing anything, and then runs it once
 with the clock on, in an empty folder. It looks at what the workers noted (Outcome), at the files, and at what is still
@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from checks.attempt import KEPT, Attempt, is_empty
-from checks.judge import Verdict, other_items, rehearsed, verdict_on
+from checks.exploring import explore
+from checks.judge import other_items, rehearsed, verdict_on
+from checks.reading import read_off
+from checks.verdict import Verdict
 from helpers import thumbnail_bytes
 from kit.journal import name_of
 from kit.runs import Run
 from kit.source import Source
 
-__all__ = ["Verdict", "check"]
+__all__ = ["Verdict", "check", "explore", "read_off"]
 
 SECOND = 100  # items of the second rehearsal
 

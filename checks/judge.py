@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import html
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from checks.attempt import Attempt
 from checks.reasons import reason
 from checks.seen import Seen
+from checks.verdict import Verdict
 from kit import journal
 from kit.runs import Run, same_item
 
 ASKED_FOR = {"download": "threads", "resize": "processes"}
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a check found. `run` is there if the solution is right."""
-
-    word: str  # RIGHT, WRONG or NOT ATTEMPTED YET
-    text: str
-    run: Run | None = None
-
-    @property
-    def right(self) -> bool:
-        return self.word == "RIGHT"
-
-    @property
-    def found(self) -> str:
-        """The word, and who did the work."""
-        return f"{self.word}, {self.run.label()}" if self.run else self.word
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """As a notebook shows it: a bar and a sign beside the word, and the same as plain text."""
-        colour, sign = _SIGNS[self.word]
-        lines = "<br>".join(map(html.escape, self.text.splitlines()))
-        style = f"border-left: 6px solid {colour}; padding-left: 10px"
-        return {
-            "text/plain": str(self),
-            "text/html": f"<div style='{style}'><b>{sign} {self.word}</b><br>{lines}</div>",
-        }
-
-    def __str__(self) -> str:
-        lines = f"{self.word}: {self.text}".splitlines()
-        return "\n".join(textwrap.fill(line, 96, break_long_words=False, break_on_hyphens=False) for line in lines)
-
-
-_SIGNS = {"RIGHT": ("#2a7", "✓"), "WRONG": ("#c33", "✗"), "NOT ATTEMPTED YET": ("#888", "○")}
 
 
 def verdict_on(attempt: Attempt, baseline: Run) -> Verdict:

@@ -1,7 +1,8 @@
-"""Write submission.zip, what you hand in: `make submission`, or `python -m checks.submission` beside the notebook.
+"""Write submission.zip, what you hand in: `python -m checks.submission` beside the notebook, or its own last cell.
 
-It holds the notebook with its outputs and what a grader needs to run it, and nothing else. It is not written if the
-notebook on disk was not run from top to bottom, or if a file holds an access key: the reasons say what to do.
+With a student number in the notebook it is submission-NUMBER.zip. It holds the notebook with its outputs and what a
+grader needs to run it, and nothing else. It is not written if the notebook on disk was not run from top to bottom, or
+if a file holds an access key: the reasons say what to do.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from kit.machine import ROOT, fingerprint, modules_in
 NOTEBOOK = "assignment.ipynb"
 NEEDED = (NOTEBOOK, "helpers.py", "README.md", "requirements.txt")
 WELCOME = ("config.ini.example", "LICENSE")  # never config.ini: it may hold the access key
-TARGET = "submission.zip"
+ASKED_FOR = 1500  # photos
+BLANK = "Write your answer here, in place of this line."  # as nbgrader_config.py has it
 OWN_CELL = "submission"  # tag of the notebook's cell that calls hand_in()
+ANY_TIME = {OWN_CELL, "reading"}  # tags of cells that may run whenever you like: they judge a run, and change none
 
 
 class Refused(AssignmentError):
@@ -61,6 +64,7 @@ def write(root: Path = ROOT, executed: Sequence[str] = (), began: float = 0) -> 
         places = [place for name, content in contents.items() for place in _keys_in(name, content, keys)]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Refused(f"{NOTEBOOK} is not a notebook: open it in JupyterLab and save it again.") from None
+    target = root / _name(cells)
     saved = (root / NOTEBOOK).stat().st_mtime
     if saved < began:
         reasons = [f"{NOTEBOOK} has not been saved since this run began: save it, then run this cell again."]
@@ -70,28 +74,37 @@ def write(root: Path = ROOT, executed: Sequence[str] = (), began: float = 0) -> 
             "only: delete it there. If others may have seen it, make a new one on Unsplash's page of your application."
         )
     if reasons:
-        old = f"\nThe {TARGET} that lies here is from an earlier time." if (root / TARGET).exists() else ""
-        raise Refused(f"{TARGET} was not written.\n" + "\n".join(f"- {reason}" for reason in reasons) + old)
-    size = _zip(root / TARGET, contents)
+        old = f"\nThe {target.name} that lies here is from an earlier time." if target.exists() else ""
+        raise Refused(f"{target.name} was not written.\n" + "\n".join(f"- {reason}" for reason in reasons) + old)
+    size = _zip(target, contents)
     return "\n".join(
         [
-            f"{TARGET} is written: {len(contents)} files, {size / 1e6:.2f} MB.",
+            f"{target.name} is written: {len(contents)} files, {size / 1e6:.2f} MB.",
             *(f"  {name:30}{len(content) / 1e3:10,.1f} kB" for name, content in contents.items()),
             f"The notebook is the one that was saved on {datetime.fromtimestamp(saved):%Y-%m-%d at %H:%M:%S}.",
             f"Checks in it: {', '.join(f'{task} {word}' for task, word in verdicts.items()) or 'none'}.",
+            *(f"Look again: {warning}." for warning in _warnings(cells, verdicts)),
             "Not in it: config.ini, photos, thumbnails, caches, the virtual environment.",
         ]
     )
 
 
 def hand_in() -> None:
-    """The same from within the notebook: prints what came of it and never raises, so that a run goes on."""
+    """The same from within the notebook: prints what came of it and never raises, so that a run goes on.
+
+    While all cells run in one go the notebook on disk is older than the run. Then it only says what to do.
+    """
     import psutil  # comes with Jupyter
 
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     executed = [text or "" for text in shell.history_manager.input_hist_raw] if shell else ()
+    began = psutil.Process().create_time()
+    with contextlib.suppress(OSError):
+        if (ROOT / NOTEBOOK).stat().st_mtime < began:
+            say("To hand in: wait for the end of the run, save the notebook, and run this cell once more.")
+            return
     try:
-        print(write(executed=executed, began=psutil.Process().create_time()))
+        print(write(executed=executed, began=began))
     except Refused as reason:
         say(str(reason))
 
@@ -115,6 +128,30 @@ def _zip(target: Path, contents: dict[str, bytes]) -> int:
         return write_file(target, fill)
     except OSError as problem:
         raise Refused(f"{target.name} can't be written: {plain(problem)}. Is it open in another program?") from None
+
+
+def _name(cells: list[dict]) -> str:
+    """Of the zip file, with the student number that a cell gives, if it can be part of a file name."""
+    sources = "\n".join(_text(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    number = re.search(r"""(?m)^student_number *= *["']([A-Za-z0-9_-]{1,40})["']""", sources)
+    return f"submission-{number[1]}.zip" if number else "submission.zip"
+
+
+def _warnings(cells: list[dict], verdicts: dict[str, str]) -> Iterator[str]:
+    """What is allowed, and probably not meant."""
+    if blank := sum(BLANK in _text(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"):
+        yield f"{blank} answers are blank"
+    for cell in cells:
+        for text in _outputs(cell):
+            if _verdict(text) in ("WRONG", "NOT ATTEMPTED YET"):
+                yield f"the cell {_first_line(cell)!r} says {_verdict(text)}"
+            photos = re.match(r"Download, serial: ([\d,]+) of", text)
+            if photos and int(photos[1].replace(",", "")) < ASKED_FOR:
+                yield f"{photos[1]} photos were downloaded, and {ASKED_FOR:,} are asked for"
+    if not any("image/png" in out.get("data", {}) for cell in cells for out in cell.get("outputs", [])):
+        yield "there is no chart in the notebook"
+    if _name(cells) == "submission.zip":
+        yield "there is no student number in it"
 
 
 # --- Was the notebook run from top to bottom? -------------------------------------------------------------------
@@ -147,7 +184,7 @@ def _not_run(cells: list[dict], executed: Sequence[str]) -> list[str]:
     reasons, allowed = [], {1}
     for cell in code:
         name, count = f"The cell {_first_line(cell)!r}", cell["execution_count"]
-        if OWN_CELL in _tags(cell):  # it runs whenever you like: its number may be missing in the row
+        if ANY_TIME & {*_tags(cell)}:  # its number may be missing in the row
             allowed |= {number + 1 for number in allowed}
             continue
         if count is None:

@@ -17,12 +17,13 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from kit import display
+from kit.predictions import Prediction
 from kit.runs import Run
 
 # Okabe-Ito colours, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#707070"
 COLOURS = {"serial": GREY, "threads": BLUE, "processes": ORANGE, "coroutines": GREEN}
-MARKERS = {"serial": "o", "threads": "^", "processes": "s", "coroutines": "D"}
+MARKERS = {"threads": "^", "processes": "s"}
 STYLE: dict[Any, object] = {
     "figure.figsize": (8, 3.6), "figure.dpi": 110, "figure.constrained_layout.use": True,
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
@@ -57,17 +58,19 @@ def listed(numbers: Mapping | pd.Series, form: str = ",.0f", between: str = ", "
 
 
 @chart
-def downloads_histogram(downloads: pd.Series, bins: int) -> Drawn:
-    """How often photos were downloaded, on a linear and on a logarithmic axis, with the same number of bins."""
-    positive = downloads[downloads > 0]  # a logarithm needs positive numbers
-    if positive.empty:
-        return "", "No photo says how often it was downloaded."
+def downloads_histogram(downloads: pd.Series, edges: np.ndarray) -> Drawn:
+    """How often photos were downloaded, on a linear and on a logarithmic axis, with the same number of bins.
+
+    Args:
+        edges: of the bins on the logarithmic axis, one more than there are bins.
+    """
+    positive, bins = downloads[downloads > 0], len(edges) - 1  # a logarithm needs positive numbers
     _, (left, right) = plt.subplots(1, 2)
     counts, _, _ = left.hist(downloads, bins=bins)
     left.set(title="Linear: one crowded corner", xlabel="downloads", ylabel="photos")
     left.ticklabel_format(style="plain")
     left.tick_params(axis="x", rotation=30)
-    right.hist(positive, bins=np.geomspace(positive.min(), positive.max() + 1, bins + 1))
+    right.hist(positive, bins=edges)
     right.set(title="Logarithmic: the shape appears", xlabel="downloads", ylabel="photos", xscale="log")
     crowded, (lower, upper) = counts[0] / len(downloads), positive.quantile([0.25, 0.75])
     words = (
@@ -83,10 +86,10 @@ def downloads_histogram(downloads: pd.Series, bins: int) -> Drawn:
 
 
 @chart
-def likes_box(likes: pd.Series, five: pd.Series, outliers: pd.Series) -> Drawn:
+def likes_box(likes: pd.Series, numbers: Sequence[float], outliers: pd.Series) -> Drawn:
     """Box plot of the likes, from their five-number summary."""
-    if likes.empty:
-        return "", "No photo says how often it was liked."
+    names = ["minimum", "lower quartile", "median", "upper quartile", "maximum"]
+    five = pd.Series(list(numbers), names)
     _, ax = plt.subplots(figsize=(8, 2.4))
     ax.annotate(f"median {five['median']:.0f}", (five["median"], 1.3), ha="center", va="bottom")
     ax.boxplot(likes, orientation="horizontal", widths=0.5, flierprops={"marker": "o", "markersize": 3, "alpha": 0.5})
@@ -100,11 +103,10 @@ def likes_box(likes: pd.Series, five: pd.Series, outliers: pd.Series) -> Drawn:
 
 
 @chart
-def aspect_histogram(ratio: pd.Series, shares: pd.Series) -> Drawn:
+def aspect_histogram(ratio: pd.Series) -> Drawn:
     """Aspect ratios with their mean, and the share of each orientation."""
-    if ratio.isna().all():
-        return "", "No photo says how large it is."
-    mean = ratio.mean()
+    names, mean = ["portrait", "square", "landscape"], ratio.mean()
+    shares = pd.cut(ratio, [0, 0.99, 1.01, np.inf], labels=names).value_counts(normalize=True)
     _, ax = plt.subplots(figsize=(8, 2.8))
     ax.hist(ratio.dropna(), bins=60)
     ax.axvline(mean, color=VERMILION, linestyle="--")
@@ -140,135 +142,178 @@ def colour_swatches(counts: pd.Series, photos: int) -> Drawn:
     return words, f"There are {len(counts)} unique colours. {most}"
 
 
-@chart
-def camera_bars(makes: pd.Series) -> Drawn:
-    """Photos by make of the camera, the ten most frequent ones."""
-    counts = makes.value_counts().head(10)
-    if counts.empty:
-        return "", "No photo names its camera."
-    _, ax = plt.subplots()
-    ax.bar_label(ax.barh(range(len(counts)), counts), padding=3)
-    ax.set_yticks(range(len(counts)), counts.index, parse_math=False)  # a $ in a name is just that
-    ax.invert_yaxis()
-    title = f"{counts.index[0]} leads; {makes.isna().mean():.0%} of the photos don't name a camera"
-    ax.set_title(title, parse_math=False)
-    ax.set_xlabel("photos")
-    return f"Bar chart, photos by make of the camera: {listed(counts)}.", (
-        f"{makes.nunique()} makes appear in {makes.notna().sum():,} photos; {makes.isna().sum():,} have no camera data."
-    )
-
-
-@chart
-def upload_bars(dates: pd.Series) -> Drawn:
-    """Photos by year of upload."""
-    dates = dates.dropna()
-    if dates.empty:
-        return "", "No photo says when it was uploaded."
-    per_year = dates.dt.year.value_counts().sort_index()
-    _, ax = plt.subplots(figsize=(8, 2.8))
-    ax.bar_label(ax.bar(per_year.index.astype(str), per_year))
-    ax.set(title=f"Half of the photos are from {dates.median():%B %Y} or later", ylabel="photos uploaded")
-    return f"Bar chart, photos by year of upload: {listed(per_year)}.", (
-        f"The oldest photo was uploaded on {dates.min():%d %B %Y}, the newest on {dates.max():%d %B %Y}."
-    )
-
-
 # --- timed runs ---------------------------------------------------------------------------------------------------
 
 
 @chart
+def naps(alone: Sequence[tuple], together: Sequence[tuple]) -> Drawn:
+    """The same naps one after the other and in a pool: a lane for each worker, a bar for each nap.
+
+    Args:
+        alone, together: (worker, begin, end) of each nap; times in seconds.
+    """
+    _, axes = plt.subplots(2, 1, sharex=True, figsize=(8, 2.6), height_ratios=[1, 2])
+    walls = []
+    for ax, found, colour in zip(axes, (alone, together), (GREY, BLUE), strict=True):
+        start, workers = min(began for _, began, _ in found), list(dict.fromkeys(worker for worker, _, _ in found))
+        for worker, began, ended in found:
+            place = (workers.index(worker) - 0.4, 0.8)
+            ax.broken_barh([(began - start, ended - began)], place, color=colour, edgecolor="white")
+        walls.append(max(ended for _, _, ended in found) - start)
+        ax.set(yticks=[], ylim=(len(workers) - 0.4, -0.6), ylabel=f"{len(workers)} worker{'s' * (len(workers) > 1)}")
+    title = f"{len(alone)} naps: {walls[0]:.2f} s one after the other, {walls[1]:.2f} s in a pool"
+    axes[0].set_title(title)
+    axes[1].set_xlabel("seconds")
+    return f"{title}. Two timelines, a lane for each worker, a bar for each nap.", (
+        f"Wall time {walls[0]:.2f} s and {walls[1]:.2f} s: a speed-up of {walls[0] / walls[1]:.1f}."
+    )
+
+
+@chart
+def three_kinds(walls: Mapping[str, Mapping[str, float]], expected: Mapping[str, float | None]) -> Drawn:
+    """Wall times of three kinds of work, each in a loop, in threads and in processes; a diamond: what was predicted.
+
+    Args:
+        expected: speed-up in threads that was predicted for each kind, or None.
+    """
+    _, axes = plt.subplots(1, len(walls), figsize=(8, 2.8), sharey=True)
+    words = []
+    for ax, (kind, times) in zip(axes, walls.items(), strict=True):
+        bars = ax.bar(list(times), list(times.values()), color=[COLOURS[way] for way in times])
+        gains = {way: times["serial"] / seconds for way, seconds in times.items() if way != "serial"}
+        ax.bar_label(bars, ["", *(f"{gain:.1f} x" for gain in gains.values())])
+        if prediction := expected.get(kind):
+            ax.plot("threads", times["serial"] / prediction, "D", color=VERMILION, markersize=8)
+        ax.set_title(kind)
+        words.append(f"{kind}: speed-up {listed(gains, '.1f')}, predicted in threads {prediction or 'nothing'}")
+    axes[0].set_ylabel("wall time (s)")
+    note = "Diamonds: what you predicted for threads." if any(expected.values()) else "Threads: not predicted yet."
+    return f"Three bar charts of wall times, serial, threads, processes. {'; '.join(words)}.", note
+
+
+@chart
 def walls(baseline: Run, other: Run) -> Drawn:
-    """Wall times of two runs of a stage, as bars."""
+    """Wall times of two runs of a stage, as bars; a diamond: what was predicted."""
     ratio = baseline.wall / other.wall
     _, ax = plt.subplots(figsize=(8, 2.2))
     runs = [other, baseline]
     bars = ax.barh(["parallel", "serial"], [run.wall for run in runs], color=[COLOURS[run.mode] for run in runs])
-    ax.bar_label(bars, [f" {run.label()}: {run.wall:.1f} s, {run.throughput:.0f} photos/s" for run in runs])
+    ax.bar_label(bars, [f"   {run.label()}: {run.wall:.1f} s, {run.throughput:.0f} photos/s" for run in runs])
     outcome = f"{ratio:.2f} times as fast" if ratio > 1 else f"a speed-up of only {ratio:.2f}, so it was slower"
-    ax.set(title=f"{other.task.capitalize()} with {other.label()}: {outcome}",
-           xlabel="wall time in seconds (shorter is better)",
+    expected = f"predicted: {other.prediction.number:g}" if other.prediction else "not predicted"
+    if other.prediction:
+        ax.plot(baseline.wall / other.prediction.number, 0, "D", color=VERMILION, markersize=8)
+    ax.set(title=f"{other.task.capitalize()} with {other.label()}: {outcome} ({expected})",
+           xlabel="wall time in seconds (shorter is better)" + "; diamond: predicted" * bool(other.prediction),
            xlim=(0, max(baseline.wall, other.wall) * 1.4))  # fmt: skip
     return (
         f"Two bars, wall time of the {other.task}: {baseline.label()} {baseline.wall:.1f} s, {other.label()} "
-        f"{other.wall:.1f} s. {outcome.capitalize()}."
+        f"{other.wall:.1f} s. {outcome.capitalize()} ({expected})."
     ), ""
 
 
-def lanes(ax: Axes, run: Run, seconds: float) -> None:
+def lanes(ax: Axes, run: Run, first: float, last: float) -> None:
     """One lane for each worker, one bar for each item; faint: waiting for the first byte."""
     found: dict[str, int] = {}  # worker -> lane, in the order in which they began
     for outcome in sorted(run.outcomes, key=lambda outcome: outcome.started):
         lane = found.setdefault(outcome.worker, len(found))
-        start, waited = outcome.started - run.started, outcome.waited
-        if start < seconds:
+        start, end = outcome.started - run.started, outcome.finished - run.started
+        if start < last and end > first:
             colour, place = COLOURS[run.mode], (lane - 0.4, 0.8)
-            ax.broken_barh([(start, waited)], place, color=colour, alpha=0.3, linewidth=0)
-            rest = start + waited, outcome.finished - outcome.started - waited
+            ax.broken_barh([(start, outcome.waited)], place, color=colour, alpha=0.3, linewidth=0)
+            rest = start + outcome.waited, end - start - outcome.waited
             ax.broken_barh([rest], place, color=colour, edgecolor="white", linewidth=0.3)
-    ax.set(xlim=(0, seconds), yticks=[], ylabel=run.label().replace(" ", "\n"), ylim=(len(found) - 0.4, -0.6))
+    ax.set(xlim=(first, last), yticks=[], ylim=(len(found) - 0.4, -0.6))
 
 
 @chart
 def timeline(upper: Run, lower: Run, seconds: float) -> Drawn:
-    """The first seconds of two runs, above each other on one axis: serial and parallel, or two stages at once."""
+    """The beginning and the end of two runs, above each other: serial and parallel, or two stages at once.
+
+    Args:
+        seconds: how much of the beginning and of the end is drawn; if it is most of it, all is drawn at once.
+    """
     heights = [1 + run.workers / 8 for run in (upper, lower)]
-    _, axes = plt.subplots(2, 1, sharex=True, figsize=(8, 1 + sum(heights) / 2), height_ratios=heights)
+    whole, both = lower.wall, 2 * seconds < lower.wall
+    windows = [(0.0, seconds), (whole - seconds, whole)] if both else [(0.0, whole)]
+    _, axes = plt.subplots(2, len(windows), sharex="col", sharey="row", squeeze=False,
+                           figsize=(8, 1 + sum(heights) / 2), height_ratios=heights)  # fmt: skip
     title = f"Photos in work at once, on average: {upper.overlap:.1f} above, {lower.overlap:.1f} below"
     if upper.started == lower.started:  # two stages at once
         last = upper.outcomes[-1].finished
         early = sum(outcome.finished < last for outcome in lower.outcomes)
         title = f"{early} of {len(lower.outcomes)} thumbnails were finished before the last photo arrived"
-    axes[0].set_title(title)
-    meaning = "; faint: waiting for the first byte, solid: receiving and saving" if upper.task == "download" else ""
-    axes[1].set_xlabel(f"seconds since the start (the first {seconds:.1f} s){meaning}")
-    for ax, run in zip(axes, (upper, lower), strict=True):
-        lanes(ax, run, seconds)
+    axes[0, 0].set_title(title)
+    for column, window in enumerate(windows):
+        for row, run in enumerate((upper, lower)):
+            lanes(axes[row, column], run, *window)
+            axes[row, 0].set_ylabel(run.label().replace(" ", "\n"))
+    axes[1, 0].set_xlabel(f"seconds: the first {seconds:.2g}" if both else "seconds since the start")
+    axes[1, -1].set_xlabel(f"the last {seconds:.2g}" if both else axes[1, 0].get_xlabel())
     parts = (f"{run.task}, {run.label()}, {run.overlap:.1f} photos in work at once" for run in (upper, lower))
-    return f"{title}. Two timelines of {seconds:.1f} s, a lane for each worker. Above {'; below '.join(parts)}.", ""
+    drawn = f"the first and the last {seconds:.2g} s" if both else f"all {whole:.1f} s"
+    meaning = "Faint: waiting for the first byte. Solid: receiving and saving." if upper.task == "download" else ""
+    return f"{title}. Two timelines, {drawn}, a lane for each worker. Above {'; below '.join(parts)}.", meaning
 
 
 @chart
-def contact_sheet(paths: Sequence[Path], what: str, words: pd.Series, columns: int = 8, rows: int = 4) -> Drawn:
-    """A selection of image files, side by side.
+def photos_and_thumbnails(photos: Sequence[Path], thumbnails: Sequence[Path], words: pd.Series) -> Drawn:
+    """One photo beside its thumbnail at the same scale, and a selection of the other thumbnails.
 
     Args:
         words: what a photo shows, by id.
     """
-    _, axes = plt.subplots(rows, columns, figsize=(8, rows * 1.05))
-    for ax in axes.flat:
-        ax.axis("off")
-    chosen = paths[:: max(1, len(paths) // (columns * rows))][: columns * rows]
-    for ax, path in zip(axes.flat, chosen, strict=False):
+    columns, rows, gap = 9, 3, 60
+    both: Any = plt.figure(figsize=(8, 6)).subfigures(2, 1, height_ratios=[3, 2.6])
+    ax, grid, left, sizes = both[0].subplots(), both[1].subplots(rows, columns), 0, []
+    for path in (photos[0], next(path for path in thumbnails if path.stem == photos[0].stem)):
         with Image.open(path) as image:
-            image.draft("RGB", (300, 300))
+            sizes.append(image.size)
+            width, height = image.size
+            ax.imshow(image, extent=(left, left + width, height, 0), interpolation="lanczos")
+        label = f"{width} x {height} pixels, {path.stat().st_size / 1e3:,.0f} kB"
+        ax.annotate(label, (left, height), xytext=(0, -14), textcoords="offset points")
+        left += width + gap
+    ax.set(xlim=(0, left + 500), ylim=(sizes[0][1], 0), anchor="W")
+    ax.axis("off")
+    chosen = thumbnails[:: max(1, len(thumbnails) // (columns * rows))][: columns * rows]
+    for ax in grid.flat:
+        ax.axis("off")
+    for ax, path in zip(grid.flat, chosen, strict=False):
+        with Image.open(path) as image:
             ax.imshow(image)
     seen = "; ".join([str(words[path.stem]) for path in chosen if path.stem in words][:8])
-    total = sum(path.stat().st_size for path in paths)
-    return f"{len(chosen)} of the {len(paths):,} {what}, {columns} in a row; among them: {seen}.", (
-        f"{len(paths):,} {what}, from this run: {total / 1e6:,.1f} MB, {total / len(paths) / 1e3:.1f} kB on average."
+    totals = [sum(path.stat().st_size for path in paths) / 1e6 for paths in (photos, thumbnails)]
+    return (
+        f"A photo of {sizes[0][0]} x {sizes[0][1]} pixels beside its thumbnail of {sizes[1][0]} x {sizes[1][1]}, and "
+        f"{len(chosen)} other thumbnails; among them: {seen}."
+    ), (
+        f"{len(photos):,} photos with {totals[0]:,.1f} MB in images/, {len(thumbnails):,} thumbnails with "
+        f"{totals[1]:,.1f} MB in thumbnails/."
     )
 
 
 @chart
-def throughputs(runs: Sequence[Run], speed_ups: Mapping[str, float]) -> Drawn:
-    """Throughput of all runs, as dots on a logarithmic axis."""
-    _, ax = plt.subplots(figsize=(8, 3))
-    for position, run in enumerate(reversed(runs)):
-        ax.plot(run.throughput, position, MARKERS[run.mode], color=COLOURS[run.mode], markersize=10)
-        ax.annotate(f"   {run.throughput:.0f} photos/s in {run.wall:.1f} s", (run.throughput, position), va="center")
-    ax.grid(axis="y", alpha=0.4)
-    ax.set(title=f"Speed-up in parallel: {listed(speed_ups, '.2f')}" if speed_ups else "Serial runs only",
-           xscale="log", xlabel="photos per second (log scale, more is better)",
-           xlim=(min(run.throughput for run in runs) / 2, max(run.throughput for run in runs) * 8),
-           ylim=(-0.6, len(runs) - 0.4), yticks=range(len(runs)),
-           yticklabels=[f"{run.task}, {run.label()}" for run in reversed(runs)])  # fmt: skip
-    rates = {f"{run.task}, {run.label()}:": run.throughput for run in runs}
-    return f"Throughput of all runs in photos/s, one dot each. {listed(rates, '.0f', '; ')}.", ""
+def pairs(couples: Sequence[tuple[Run, Run]]) -> Drawn:
+    """For each stage two bars, the throughput of its serial and of its parallel run."""
+    _, axes = plt.subplots(1, len(couples), figsize=(8, 2.8), squeeze=False)
+    words = []
+    for ax, runs in zip(axes.flat, couples, strict=True):
+        rates = [run.throughput for run in runs]
+        bars = ax.bar([run.label() for run in runs], rates, color=[COLOURS[run.mode] for run in runs], width=0.6)
+        ax.bar_label(bars, [f"{rate:.0f}" for rate in rates])
+        ax.set(title=f"{runs[0].task.capitalize()}: speed-up {runs[0].wall / runs[1].wall:.2f}", ylabel="photos/s")
+        words.append(f"{runs[0].task}: " + ", ".join(f"{run.label()} {run.throughput:.0f}" for run in runs))
+    return f"Two bars for each stage, throughput in photos per second. {'; '.join(words)}.", ""
 
 
 @chart
-def scaling(runs: Sequence[tuple[int, Run]], title: str) -> Drawn:
-    """Throughput by number of workers: every repetition a dot, a line through the medians, the ideal dashed."""
+def scaling(runs: Sequence[tuple[int, Run]], title: str, bend: Prediction | None = None) -> Drawn:
+    """Throughput by number of workers: every repetition a dot, a line through the medians, the ideal dashed.
+
+    Args:
+        bend: where the curve was predicted to bend.
+    """
     _, ax = plt.subplots(figsize=(8, 3.8))
     seen, counts = [], sorted({count for count, _ in runs})
     for kind, shift, side in (("threads", 9, ("right", "bottom")), ("processes", -16, ("left", "top"))):
@@ -286,6 +331,9 @@ def scaling(runs: Sequence[tuple[int, Run]], title: str) -> Drawn:
         ax.annotate(f"   {kind}", (medians.index[-1], medians.iloc[-1]), va="center")
         ax.plot(medians.index, ideal, "--", color=GREY, linewidth=1)
         ax.annotate(f"ideal for {kind}", (medians.index[-1], ideal[-1]), color=GREY, ha=side[0], va=side[1])
+    if bend:
+        ax.axvline(bend.number, color=VERMILION, linestyle=":")
+        ax.annotate(" predicted", (bend.number, ax.get_ylim()[0]), color=VERMILION, va="bottom")
     ax.set(title=title, xlabel="number of workers (log scale)", ylabel="photos per second (log scale)",
            xscale="log", yscale="log", xticks=counts)  # fmt: skip
     ax.set_xticklabels(map(str, counts))

@@ -8,14 +8,22 @@ import html
 import io
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from kit.machine import environment
 
 if TYPE_CHECKING:
     from IPython.display import HTML
     from tqdm import tqdm
 
 T = TypeVar("T")
+
+
+class Source(Protocol):
+    """Where the photos come from, in words."""
+
+    def describe(self) -> str: ...
 
 
 def progress(iterable: Iterable[T], description: str, total: int | None = None, unit: str = " photos") -> Iterator[T]:
@@ -36,6 +44,8 @@ def progress_line(total: int, description: str, unit: str = " photos", initial: 
     """One line that counts up to `total`; a context manager with `update(by)`."""
     from tqdm import tqdm
 
+    for box in _status:
+        box.running(description)
     return tqdm(
         total=total,
         desc=description,
@@ -108,8 +118,42 @@ def show(description: str) -> None:
     display({"text/html": unfold, "text/plain": description}, raw=True)
 
 
-def box(facts: Mapping[str, object]) -> HTML:
-    """A table of two columns, names and facts, for the top of the notebook."""
+class StatusBox:
+    """The box at the top of the notebook: what runs now, and at the end the facts for whoever reads only that."""
+
+    def __init__(self, name: str, number: str):
+        from IPython.display import display
+
+        self.who = {"Name": name or "(not given)", "Student number": number or "(not given)"}
+        self.full = False
+        self.handle = display(_table(self.who | {"Runs now": "nothing yet"}), display_id=True)
+
+    def running(self, what: str) -> None:
+        """Show what is running, unless the box has been filled."""
+        if not self.full and self.handle:
+            self.handle.update(_table(self.who | {"Runs now": what}))
+
+    def fill(self, source: Source, facts: Mapping[str, object], warnings: Sequence[str]) -> None:
+        """Show the facts of the whole run in place of that."""
+        here = environment()
+        machine = "; ".join(here[name] for name in ("CPUs", "Operating system", "Python"))
+        told = {"Warnings": "; ".join(warnings) or "none"}
+        self.full = True
+        self.handle.update(_table(self.who | {"Source": source.describe(), "Machine": machine} | dict(facts) | told))
+
+
+def status_box(name: str, number: str) -> StatusBox:
+    """Make the box here; progress lines tell it what runs."""
+    _status.clear()
+    _status.append(StatusBox(name, number))
+    return _status[0]
+
+
+_status: list[StatusBox] = []
+
+
+def _table(facts: Mapping[str, object]) -> HTML:
+    """A table of two columns, names and facts."""
     from IPython.display import HTML
 
     left = "style='text-align:left'"

@@ -35,6 +35,7 @@ class Outcome:
         started, finished: seconds on time.perf_counter, whose clock is the same for all processes of a machine.
         waited: seconds between sending the request and the first byte of the answer (downloads only).
         cpu: seconds in which this item kept a CPU busy.
+        queued: seconds in which it could have gone on and waited for a CPU; 0 where the system does not tell.
         worker: process id and thread id.
         tries: how often it was tried.
         error: why it failed, or None.
@@ -48,6 +49,7 @@ class Outcome:
     finished: float = 0.0
     waited: float = 0.0
     cpu: float = 0.0
+    queued: float = 0.0
     worker: str = ""
     tries: int = 1
     error: str | None = None

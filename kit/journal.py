@@ -21,7 +21,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from kit.errors import FileProblem
 from kit.items import Outcome, Photo, Status, failed
-from kit.machine import end_with_parent
+from kit.machine import end_with_parent, waited_for_a_cpu
 from kit.rehearsal import STAGE, rehearse
 
 JOURNAL = ".outcomes"  # folder inside of a timed run's folder: one file for each worker
@@ -52,7 +52,7 @@ def recorded(
 
     @functools.wraps(function)
     def recorded_function(*arguments: Any, **named: Any) -> Outcome:
-        started, cpu = clock(), time.thread_time()
+        started, cpu, queued = clock(), time.thread_time(), waited_for_a_cpu()
         end_with_parent()
         try:
             item, folder, *rest = parameters.bind(*arguments, **named).arguments.values()
@@ -62,9 +62,9 @@ def recorded(
                     return replace(failed(name_of(item), INTERRUPTED, tries=0), worker=worker())
                 if os.path.exists(stage := os.path.join(journal, STAGE)):
                     outcome = rehearse(stage, name_of(item), worker(), folder, rest)
-                    return note(outcome, folder, started, time.thread_time() - cpu)
+                    return note(outcome, folder, started)
             outcome = work(item, folder, *rest)
-            return note(outcome, folder, started, time.thread_time() - cpu)
+            return note(outcome, folder, started, time.thread_time() - cpu, waited_for_a_cpu() - queued)
         except Exception as problem:  # a programming error, such as a missing argument: its caller may hide it
             if journal := os.environ.get(JOURNAL_VARIABLE, ""):
                 with contextlib.suppress(OSError):
@@ -76,14 +76,15 @@ def recorded(
     return recorded_function
 
 
-def note(outcome: Outcome, folder: Path | str, started: float, cpu: float = 0.0) -> Outcome:
+def note(outcome: Outcome, folder: Path | str, started: float, cpu: float = 0.0, queued: float = 0.0) -> Outcome:
     """Complete an Outcome, which ends now, and write it into the journal of the timed run in `folder`, if there is one.
 
     Args:
         started: when the item was begun, in seconds on time.perf_counter.
         cpu: seconds of CPU time.
+        queued: seconds of waiting for a CPU.
     """
-    outcome = replace(outcome, started=started, finished=clock(), cpu=cpu, worker=worker())
+    outcome = replace(outcome, started=started, finished=clock(), cpu=cpu, queued=queued, worker=worker())
     journal = _journal_of(folder)
     if not journal or outcome.error == INTERRUPTED:
         return outcome

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import platform
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import resource_tracker
@@ -17,6 +18,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent  # the folder of the assignment
+
+
+def waited_for_a_cpu() -> float:
+    """Seconds for which this thread could have gone on and waited for a CPU, so far. Linux only; elsewhere 0."""
+    try:
+        with open("/proc/thread-self/schedstat", "rb") as file:  # proc_pid_schedstat(5): CPU time, waiting, time slices
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def usable_cpus() -> int:
@@ -47,17 +57,19 @@ def environment() -> dict[str, str]:
         here, asked = version(package), wanted.get(package)
         return f"{package} {here}" + ("" if not asked or here in asked else f" (requirements.txt asks for {asked})")
 
-    # allow_none: asking for the default start method must not fix it.
-    method = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
     packages = ("requests", "Pillow", "pandas", "matplotlib", "tqdm", "tornado")
     return {
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "Operating system": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "CPUs": f"{usable_cpus()} usable by this process, {os.cpu_count()} logical CPUs in the machine",
-        "Start method": f"spawn, named by this notebook (this system's default: {method})",
         "Modules": f"version {fingerprint()} of helpers.py, kit, checks and practice",
         "Packages": ", ".join(map(named, packages)),
     }
+
+
+def gil() -> str:
+    """ "with the GIL" or "without a GIL": a free-threaded Python, since 3.13, can do without."""
+    return "with the GIL" if getattr(sys, "_is_gil_enabled", lambda: True)() else "without a GIL"
 
 
 def fingerprint() -> str:

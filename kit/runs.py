@@ -23,6 +23,7 @@ from kit.errors import UnequalWork, WorkerLost, interruptible
 from kit.files import CACHE, digests, move, on_disk
 from kit.items import Outcome, Photo, Status
 from kit.machine import deaf_workers
+from kit.predictions import Prediction, predicted
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Run:
         caller: process id and thread id of the notebook itself.
         outcomes: what the workers noted, in the order in which they finished.
         files: SHA-256 of every file in the run's folder, by name.
+        prediction: the speed-up that was expected when it began.
     """
 
     task: str
@@ -47,6 +49,7 @@ class Run:
     outcomes: tuple[Outcome, ...] = field(repr=False)
     files: dict[str, str] = field(repr=False)
     folder: Path = field(repr=False)
+    prediction: Prediction | None = None
 
     @property
     def workers(self) -> int:
@@ -103,6 +106,18 @@ class Run:
         """Seconds for which the items kept a CPU busy, all workers together."""
         return sum(outcome.cpu for outcome in self.outcomes)
 
+    @property
+    def busy(self) -> float:
+        """Share (0..1) of the items' own time in which they computed. Waiting for a CPU is neither this nor waiting."""
+        own = sum(outcome.finished - outcome.started - outcome.queued for outcome in self.outcomes)
+        return self.cpu / own if own > 0 else 0.0
+
+    @property
+    def crowded(self) -> float:
+        """Share (0..1) of the items' own time in which they could have gone on and waited for a CPU."""
+        own = sum(outcome.finished - outcome.started for outcome in self.outcomes)
+        return sum(outcome.queued for outcome in self.outcomes) / own if own > 0 else 0.0
+
     def label(self) -> str:
         """ "serial", "1 thread", "2 processes", ..."""
         if self.mode in ("serial", "coroutines"):
@@ -138,6 +153,18 @@ class Run:
             "retries": sum(outcome.tries - 1 for outcome in self.outcomes if outcome.tries),
         }
 
+    def slowest(self, number: int = 5) -> list[dict[str, object]]:
+        """The items that took longest, with their times in seconds."""
+        longest = sorted(self.outcomes, key=lambda outcome: outcome.started - outcome.finished)[:number]
+        return [
+            {
+                "photo": os.path.basename(outcome.item),
+                "took (s)": round(outcome.finished - outcome.started, 3),
+                "waited for the first byte (s)": round(outcome.waited, 3),
+            }
+            for outcome in longest
+        ]
+
     def discard(self) -> None:
         """Delete the run's files; its records and digests stay."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -156,9 +183,10 @@ def timed_run(function: Callable, items: Sequence[Photo | Path], *arguments: obj
     task, _, _ = function.__name__.partition("_")
     with _interruptible(task) as folders:
         folders.append(folder := _empty(function.__name__))
-        own = list(items)  # a function may empty its list
+        own, expected = list(items), predicted(task)  # a function may empty its list
         started, wall = _timed(function, task, folders, own, folder, *arguments)
-        return _run_of(task, tuple(map(journal.name_of, items)), wall, started, folder)
+        run = _run_of(task, tuple(map(journal.name_of, items)), wall, started, folder)
+        return replace(run, prediction=expected)
 
 
 def timed_pipeline(function: Callable, photos: Sequence[Photo], *arguments: object) -> tuple[Run, Run]:
@@ -365,8 +393,14 @@ def sweep(
     counts: Sequence[int],
     *arguments: object,
     repetitions: int = 3,
+    once: int = 0,
 ) -> list[tuple[int, Run]]:
     """Timed runs with each number of workers, in alternation, so that a disturbance does not hit one alone.
+
+    Args:
+        counts: numbers of workers.
+        arguments: what each function gets between the folder and the number of workers.
+        once: up to this number of workers, which take longest, one repetition must do.
 
     Returns:
         (number of workers, Run), all proved to be of equal work; their files are deleted again.
@@ -375,7 +409,13 @@ def sweep(
         UnequalWork: as in compare.
     """
     runs: list[tuple[int, Run]] = []
-    plan = [(function, count) for _ in range(repetitions) for function in functions for count in counts]
+    plan = [
+        (function, count)
+        for repetition in range(repetitions)
+        for function in functions
+        for count in counts
+        if repetition == 0 or count > once
+    ]
     with progress_line(len(plan), f"Measuring {len(items)} items", unit=" runs") as line, quiet():
         for function, count in plan:
             run = timed_run(function, items, *arguments, count)

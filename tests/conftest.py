@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -39,6 +40,17 @@ LONG = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--busy", action="store_true", help="run two busy loops beside the checks of the exercises")
+
+
+@pytest.fixture(scope="module")
+def busy(pytestconfig: pytest.Config) -> Iterator[None]:
+    """With --busy, two programs that use all CPU time they can get run beside the tests of a file."""
+    loops = 2 if pytestconfig.getoption("busy") else 0
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)]
+    yield
+    for program in programs:
+        program.kill()
+        program.wait()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -54,17 +52,6 @@ helpers.keep(serial_resize, "thumbnails")
 """
 DOWNLOAD = "print(checks.check(download_parallel, serial_download, photos, 8))"
 RESIZE = "print(checks.check(resize_parallel, serial_resize, image_paths, 200, 2))"
-
-
-@pytest.fixture(scope="module")
-def busy(pytestconfig: pytest.Config) -> Iterator[None]:
-    """With --busy, two programs that use all CPU time they can get run beside the checks."""
-    loops = 2 if pytestconfig.getoption("busy") else 0
-    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)]
-    yield
-    for program in programs:
-        program.kill()
-        program.wait()
 
 
 @pytest.fixture(scope="module")

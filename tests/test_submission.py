@@ -111,6 +111,49 @@ def test_holds_what_a_grader_needs_and_nothing_else(project: Path) -> None:
     assert "download RIGHT, resize RIGHT" in said and KEY not in said
 
 
+def test_is_named_after_the_student_number(project: Path) -> None:
+    notebook = executed()
+    box = cell_of(notebook, "summary")
+    box["source"] = "".join(box["source"]).replace('student_number = ""', "student_number = 's123-4'")
+    save(project, notebook)
+    code, said = submit(project)
+    assert code == 0 and "submission-s123-4.zip is written" in said and "no student number" not in said
+    box["source"] = box["source"].replace("s123-4", "../../up")  # no file name
+    save(project, notebook)
+    assert "submission.zip is written" in submit(project)[1]
+
+
+def test_warns_of_what_is_probably_not_meant_and_writes_all_the_same(project: Path) -> None:
+    notebook = executed()
+    warned = "Look again: there is no student number in it."
+    said = submit(project)[1]
+    assert said.count("Look again: ") == 3 and warned in said and said.count("says NOT ATTEMPTED YET") == 2  # unread
+    cell_of(notebook, "question-gap")["source"] = "3\n\n*Write your answer here, in place of this line.*"
+    cell_of(notebook, "resize-check")["outputs"][-1]["data"]["text/plain"] = "WRONG: no"
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("image/png", None)
+            if "text" in output:
+                output["text"] = "".join(output["text"]).replace(
+                    "Download, serial: 1,500 of", "Download, serial: 60 of"
+                )
+    save(project, notebook)
+    code, said = submit(project)
+    assert code == 0
+    for warning in (
+        "1 answers are blank", "'resize_verdict = checks.check(' says WRONG", "60 photos were downloaded, and 1,500",
+        "there is no chart in the notebook",
+    ):  # fmt: skip
+        assert f"Look again: {warning}" in said, said
+
+
+def test_numbers_may_be_read_off_after_the_run(project: Path) -> None:
+    notebook = executed()
+    cell_of(notebook, "download-reading")["execution_count"] = 123
+    save(project, notebook)
+    assert submit(project)[0] == 0
+
+
 def test_can_be_unpacked_and_run_by_a_grader(project: Path) -> None:
     assert submit(project)[0] == 0
     with zipfile.ZipFile(project / "submission.zip") as archive:
@@ -184,7 +227,7 @@ def without_a_verdict(notebook: dict) -> None:
     ("change", "reason"),
     [
         (cleared, "was never run, or its outputs were cleared"),
-        (one_not_run, "The cell 'likes = data[\"likes\"].dropna()' was not run"),
+        (one_not_run, "The cell 'def five_numbers(likes):' was not run"),
         (out_of_order, "was not run in its turn"),
         (run_twice, "it has the number 51, not 1"),
         (one_again, "it has the number 99, not "),
@@ -430,7 +473,7 @@ def test_the_cell_knows_what_the_kernel_ran_and_never_fails(project: Path) -> No
 
         for text in sources[:-1]:
             run(text)
-        assert "has not been saved since this run began" in run(sources[-1])
+        assert "To hand in: wait for the end of the run, save the notebook" in run(sources[-1])
         assert not (project / "submission.zip").exists()
         saved(sources[0], "second = first + 2", sources[-1])
         assert "The cell 'second = first + 2' was changed after it had been run" in run(sources[-1])
