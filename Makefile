@@ -42,7 +42,7 @@ student: .venv/teacher.stamp ## build release/assignment/, the students' version
 	$(BIN)/python teacher/release.py
 
 clean: ## delete photos, thumbnails, caches, report and submission.zip; keep config.ini, grades and the virtual environment
-	rm -rf cache images/*.jpg thumbnails/*.jpg assignment.html submission.zip .pytest_cache .ruff_cache .hypothesis
+	rm -rf cache images/*.jpg thumbnails/*.jpg assignment.html submission*.zip .pytest_cache .ruff_cache .hypothesis
 
 .venv/run.stamp: requirements.txt
 	$(PYTHON) -m venv .venv

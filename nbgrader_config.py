@@ -3,6 +3,7 @@
 Run nbgrader in this folder. It keeps its folders (source, release, submitted, autograded, feedback) here, too.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -28,10 +29,17 @@ def prepare_grading(assignment: str, student: str, notebooks: list[str]) -> None
         notebooks: paths of the submitted notebooks, COURSE/submitted/STUDENT/ASSIGNMENT/NAME.ipynb.
     """
     os.environ.pop("UNSPLASH_ACCESS_KEY", None)
+    readings = {}
+    for notebook in notebooks:  # what a student's own run shows stands in its outputs, which nbgrader takes away
+        cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+        for output in (output for cell in cells for output in cell.get("outputs", [])):
+            readings |= output.get("data", {}).get("application/vnd.parallel-photos.reading+json", {})
     for submitted in {Path(notebook).parent for notebook in notebooks}:
         folder = submitted.parents[2] / "autograded" / submitted.parent.name / submitted.name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.ini").write_text(GRADING, encoding="utf-8")
+        (folder / "cache").mkdir(exist_ok=True)
+        (folder / "cache" / "submitted-readings.json").write_text(json.dumps(readings), encoding="utf-8")
 
 
 c = get_config()  # noqa: F821 - nbgrader defines it

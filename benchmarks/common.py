@@ -305,7 +305,7 @@ def machine(*names: str) -> dict[str, str]:
     hardware = f"{model}, {psutil.virtual_memory().total / 2**30:.0f} GiB"
     peers = ", ".join(f"{name} {version}" for name in names if (version := _version(name)))
     facts = {"Machine": hardware, **helpers.environment(), "Beside": peers}
-    return {name: fact for name, fact in facts.items() if fact and name != "Start method"}
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def _version(name: str) -> str:

@@ -22,7 +22,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-PICTURES = {"download-compare": "timeline", "conclusion-chart": "result", "further-download": "threads"}
+PICTURES = {"download-compare": "timeline", "conclusion-table": "result", "further-download": "threads"}
 FIGURE = re.compile(r"<!--run:(\w+)-->.*?<!--/run-->", re.DOTALL)
 INK = (0.90, 0.93, 0.95)  # of text in the dark theme
 
@@ -96,19 +96,19 @@ def facts(saved: Saved) -> dict[str, str]:
     return {
         "photos": f"{photos:,}",
         "bandwidth": saved.number("source", r"(\d+) Mbit/s"),
-        "cpus": saved.number("environment-print", r"CPUs (\d+) usable"),
+        "cpus": saved.number("settings", r"CPUs (\d+) usable"),
         "threads": threads["workers"],
         "processes": processes["workers"],
         "download_serial": seconds["Download, serial"],
         "download_threads": seconds[f"Download, {threads['workers']} threads"],
-        "download_speed_up": f"{float(box['Speed-up, download']):.1f}",
+        "download_speed_up": f"{float(box['Speed-up, download'].split()[0]):.1f}",
         "download_rate": f"{rate:.0f}",
         "download_busy": saved.number("conclusion-sentences", r"Download: the CPU was busy for (\d+%)"),
         "resize_serial": seconds["Resize, serial"],
         "resize_processes": seconds[f"Resize, {processes['workers']} processes"],
-        "resize_speed_up": box["Speed-up, resize"],
+        "resize_speed_up": box["Speed-up, resize"].split()[0],
         "resize_busy": saved.number("conclusion-sentences", r"Resize: the CPU was busy for (\d+%)"),
-        "resize_start_up": saved.number("resize-equal", r"began after ([\d.]+) s"),
+        "resize_start_up": saved.number("resize-compare", r"began after ([\d.]+) s"),
         "resize_gain_processes": saved.number("further-resize-chart", r"processes gained a factor of ([\d.]+)"),
         "resize_gain_threads": saved.number("further-resize-chart", r"and threads ([\d.]+) over"),
         "images_mb": f"{float(serial['MB written']):.0f}",

@@ -6,6 +6,7 @@ solutions and all outputs, and notes cells and points in gradebook.db, which `nb
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -54,6 +55,11 @@ def main() -> int:
         target = source / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)
+    notebook = json.loads((source / "assignment.ipynb").read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:  # what the reference predicts is not for students
+        for ours, theirs in cell["metadata"].pop("students", {}).items():
+            cell["source"] = "".join(cell["source"]).replace(ours, theirs)
+    (source / "assignment.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     (source / "README.md").write_text(students_readme(page, names), encoding="utf-8")
     nbgrader = [sys.executable, "-m", "nbgrader", "generate_assignment", "assignment", "--force", "--log-level=ERROR"]

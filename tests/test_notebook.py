@@ -25,10 +25,10 @@ from kit.machine import fingerprint
 
 ROOT = Path(__file__).parent.parent
 CHARTS = {
-    "downloads-histogram", "likes", "aspect", "colours", "cameras", "uploads", "download-compare", "contact-photos",
-    "resize-compare", "contact-thumbnails", "conclusion-chart", "further-download", "further-resize-chart",
-    "pipeline-timeline",
+    "toy", "downloads-histogram", "likes", "aspect", "colours", "download-compare", "gil", "resize-compare", "contact",
+    "conclusion-table", "further-download", "further-resize-chart", "pipeline-timeline",
 }  # fmt: skip
+STOP = "further"  # the cell that says "You may stop here"
 PHOTOS = 40
 
 
@@ -74,8 +74,8 @@ def test_was_run_from_top_to_bottom_without_an_error(saved: nbformat.NotebookNod
 
 
 def test_shows_the_run_of_1500_photos_and_right_verdicts(saved: nbformat.NotebookNode) -> None:
-    assert "1,500 of 1,500 photos" in printed(saved, "download-serial-keep")
-    assert "1,500 of 1,500 photos" in printed(saved, "resize-serial-keep")
+    assert "1,500 of 1,500 photos" in printed(saved, "download-serial")
+    assert "1,500 of 1,500 photos" in printed(saved, "resize-serial")
     assert printed(saved, "download-check").split("\n")[1].startswith("RIGHT: 1,500 items")
     assert printed(saved, "resize-check").split("\n")[1].startswith("RIGHT: 1,500 items")
 
@@ -107,8 +107,8 @@ def test_is_small_enough_for_github() -> None:
 
 def test_cells_are_short_and_explained(saved: nbformat.NotebookNode) -> None:
     lengths = {cell.id: len(cell.source.splitlines()) for cell in code_cells(saved)}
-    exercises = {cell.id for cell in saved.cells if "exercise" in str(cell.metadata.get("tags"))}
-    assert len(exercises) == 2
+    exercises = {cell.id for cell in saved.cells if cell.metadata.get("nbgrader", {}).get("solution")}
+    assert exercises >= {"download-parallel", "resize-parallel", "likes"}
     assert {name for name, number in lengths.items() if number > 15} <= exercises
     assert statistics.median(lengths.values()) <= 12
     lines = {line for cell in code_cells(saved) for line in cell.source.splitlines()}
@@ -119,8 +119,30 @@ def test_cells_are_short_and_explained(saved: nbformat.NotebookNode) -> None:
     assert [line for line in headings if line.startswith("# ")] == headings[:1]
     assert [line for line in headings if line.startswith("## ")] == [
         "## Setup the Project", "## Exploratory Data Analysis", "## Downloading Images", "## Resizing Images",
-        "## Conclusion", "## Going further",
+        "## Conclusion", "## You may stop here: Going further",
     ]  # fmt: skip
+
+
+def test_the_required_road_is_short_and_a_third_of_it_is_to_think_or_do(saved: nbformat.NotebookNode) -> None:
+    road = saved.cells[: [cell.id for cell in saved.cells].index(STOP)]
+    prose = (re.sub(r"(?s)<!-- BEGIN SOLUTION.*?END SOLUTION -->", "", c.source) for c in road if c.cell_type != "code")
+    assert len(road) <= 60 and sum(len(text.split()) for text in prose) <= 1600
+    assert 3 * sum("yours" in cell.metadata.get("tags", []) for cell in road) >= len(road)
+
+
+def test_each_word_is_explained_before_it_is_needed(saved: nbformat.NotebookNode) -> None:
+    words = ("wall time", "executor", "worker", "speed-up", "latency", "CPU time", "GIL", "process", "start method",
+             "pickle")  # fmt: skip
+    texts = [cell.source for cell in saved.cells if cell.cell_type == "markdown"][1:]  # the title may promise
+    for word in words:
+        first = next(text for text in texts if re.search(rf"(?i)\b{word}\b(?! server)", text))
+        assert re.search(rf"(?i)\*\*{word}\*\*", first), f"{word}: {first}"
+
+
+def test_predictions_stand_beside_what_was_measured(saved: nbformat.NotebookNode) -> None:
+    shown = printed(saved, "conclusion-sentences")
+    assert len(re.findall(r"[\d.]+\s\(predicted: [\d.]+\)", shown)) == 2
+    assert "Diamonds: what you predicted" in printed(saved, "gil")
 
 
 def test_the_cells_that_a_tool_may_swap_are_tagged(saved: nbformat.NotebookNode) -> None:
@@ -133,7 +155,7 @@ def test_the_cells_that_a_tool_may_swap_are_tagged(saved: nbformat.NotebookNode)
 
 def test_the_saved_code_is_what_ran(saved: nbformat.NotebookNode) -> None:
     """The modules were not changed after the notebook was executed: it prints their fingerprint."""
-    assert fingerprint() in printed(saved, "environment-print")
+    assert fingerprint() in printed(saved, "settings")
 
 
 def test_the_linter_finds_nothing_in_its_code() -> None:
@@ -161,8 +183,8 @@ def test_a_fresh_run_reaches_right_verdicts_and_the_summary(fresh: tuple[Path, n
     assert "RIGHT: 40 items" in printed(notebook, "resize-check")
     box = next(cell for cell in notebook.cells if cell.id == "summary").outputs[0].data["text/html"]
     assert "download RIGHT, resize RIGHT" in box and f"photos: only {PHOTOS};" in box
-    todo = printed(notebook, "todo-rest")
-    assert todo.count("☐ yours") == 2 and todo.count("☐ open") == 1  # too few photos
+    todo = printed(notebook, "todo")
+    assert todo.count("☐ yours") == 1 and todo.count("☐ open") == 1  # too few photos
 
 
 def test_a_fresh_run_does_both_stages_at_once_and_uses_a_cluster(fresh: tuple[Path, nbformat.NotebookNode]) -> None:

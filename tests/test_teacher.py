@@ -22,6 +22,7 @@ import checks
 import helpers
 import practice
 from checks import attempt, conductor, grading, judge, reasons
+from checks.reading import MIME
 from checks.watch import noting_complaints
 from kit import journal, transport
 from kit.machine import modules_in
@@ -31,12 +32,15 @@ pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nbgrader can't hand out and collect on Windows")
 
 PHOTOS = 24
-QUESTIONS = {"question-bound": 3, "question-gil": 4, "question-gap": 3}
+QUESTIONS = {"question-bound": 3, "question-gil": 4, "question-gap": 4}
+STEPS = {"downloads-histogram", "likes", "aspect", "descriptions"}  # cells with functions of the exploration
+MOST = 40  # points
 # What is left of a submission that is graded only, to save time: no chart, none of the last part.
 SHORT = {
-    "summary", "environment", "environment-print", "settings", "source", "metadata", *QUESTIONS, *(
+    "summary", "environment", "settings", "source", "metadata", "sample", *STEPS, *QUESTIONS, "download-reading",
+    "resize-reading", "steps-points", *(
         f"{task}-{part}" for task in ("download", "resize")
-        for part in ("serial", "serial-keep", "parallel", "check", "points")
+        for part in ("serial", "parallel", "check", "points")
     ),
 }  # fmt: skip
 
@@ -92,8 +96,17 @@ def trouble(notebook: nbformat.NotebookNode) -> list[str]:
 
 def reference(notebook: nbformat.NotebookNode, folder: Path) -> None:
     solved = published_notebook()
-    for name in ("download-parallel", "resize-parallel", *QUESTIONS):
+    for name in ("download-parallel", "resize-parallel", *STEPS, *QUESTIONS):
         cell(notebook, name).source = cell(solved, name).source
+    # Two of the four numbers are right; what is right stands in the outputs of the student's own run.
+    for task, facts, answers in (
+        ("download", {"idle_at_the_end": 0.51, "took_longest": "abcdefghijk"}, ("0.5", "'abcdefghijk'")),
+        ("resize", {"second_worker_began": 0.4, "cpus_busy": 1.9}, ("0.8", "None")),
+    ):
+        reads = cell(notebook, f"{task}-reading")
+        for blank, answer in zip(re.findall(r'None|""', reads.source), answers, strict=True):
+            reads.source = reads.source.replace(blank, answer, 1)
+        reads.outputs = [nbformat.v4.new_output("execute_result", {MIME: facts}, execution_count=1)]
 
 
 def different(notebook: nbformat.NotebookNode, folder: Path) -> None:
@@ -212,7 +225,7 @@ class Course:
                 name, grades = submission.student.id, submission.notebooks[0].grades
                 self.points[name] = {grade.name: grade.auto_score for grade in grades}
                 self.score[name] = submission.score
-            assert gradebook.find_assignment("assignment").max_score == 30
+            assert gradebook.find_assignment("assignment").max_score == MOST
 
 
 @pytest.fixture(scope="module")
@@ -290,8 +303,15 @@ def test_the_students_notebook_is_the_reference_without_solutions(released: nbfo
     solved = published_notebook()
     assert [cell.id for cell in released.cells] == [cell.id for cell in solved.cells]
     changed = {new.id for new, old in zip(released.cells, solved.cells, strict=True) if new.source != old.source}
-    filled = {f"{task}-{part}" for task in ("download", "resize") for part in ("parallel", "points")}
-    assert changed == filled | {*QUESTIONS}
+    filled = {f"{task}-{part}" for task in ("download", "resize") for part in ("parallel", "points", "predict")}
+    assert changed == filled | {*QUESTIONS, *STEPS, "steps-points", "gil", "further-predict", "sharing-mend"}
+    for name in STEPS:
+        assert (
+            "return" not in cell(released, name).source and "raise NotImplementedError" in cell(released, name).source
+        )
+    for name in ("download-predict", "resize-predict", "further-predict"):
+        assert re.search(r'predict\("\w+",\s+None, because=""\)$', cell(released, name).source)
+    assert cell(released, "gil").source.startswith('predicted_in_threads = {"waiting": None, "C code": None, ')
     for task in ("download", "resize"):
         code = cell(released, f"{task}-parallel").source
         assert code.startswith(f"def {task}_parallel(") and "# TODO" in code and "Executor(" not in code
@@ -304,9 +324,14 @@ def test_the_students_notebook_is_the_reference_without_solutions(released: nbfo
 
 def test_check_cells_are_locked_and_cells_to_fill_are_not(released: nbformat.NotebookNode) -> None:
     locked = {cell.id for cell in released.cells if cell.metadata.get("editable") is False}
-    assert locked == {f"{task}-{part}" for task in ("download", "resize") for part in ("check", "points")}
+    assert locked == {f"{task}-{part}" for task in ("download", "resize") for part in ("check", "points")} | {
+        "steps-points"
+    }
     points = {cell.id: cell.metadata.nbgrader.get("points") for cell in released.cells if "nbgrader" in cell.metadata}
-    assert {name: n for name, n in points.items() if n} == {"download-points": 10, "resize-points": 10, **QUESTIONS}
+    assert {name: n for name, n in points.items() if n} == {
+        "download-points": 10, "resize-points": 10, "steps-points": 9, **QUESTIONS,
+    }  # fmt: skip
+    assert sum(n or 0 for n in points.values()) == MOST
 
 
 # --- A student's first day ------------------------------------------------------------------------------------
@@ -315,12 +340,12 @@ def test_check_cells_are_locked_and_cells_to_fill_are_not(released: nbformat.Not
 def test_the_untouched_notebook_runs_to_its_end(graded: Course) -> None:
     for notebook in (graded.first_day, graded.autograded["untouched"]):
         assert trouble(notebook) == []
-        assert f"{PHOTOS} of {PHOTOS} photos" in shown(notebook, "download-serial-keep")
+        assert f"{PHOTOS} of {PHOTOS} photos" in shown(notebook, "download-serial")
         for task in ("download", "resize"):
             assert shown(notebook, f"{task}-check").startswith("NOT ATTEMPTED YET")
             assert shown(notebook, f"{task}-points").split()[-1] == "0"
             assert f"waits for a right {task}_parallel" in shown(notebook, f"{task}-compare")
-        assert shown(notebook, "todo-rest").count("NOT ATTEMPTED YET") == 2
+        assert shown(notebook, "todo").count("NOT ATTEMPTED YET") == 2 + 5
         assert shown(notebook, "further-download").startswith("Skipped: ")
     drawn = rf"Drawing practice photos, once: 100%\|\S+\| {PHOTOS}/{PHOTOS} "
     assert re.search(drawn, shown(graded.first_day, "source"))
@@ -331,8 +356,8 @@ def test_once_the_exercises_are_filled_all_the_rest_runs(graded: Course) -> None
     assert trouble(notebook) == ["download-check: all downloaded\n"]  # the student's own progress line
     for task in ("download", "resize"):
         assert f"RIGHT: {PHOTOS} items" in shown(notebook, f"{task}-check")
-        assert f"Equal work: {PHOTOS}" in shown(notebook, f"{task}-equal")
-    assert "Conclusion: both comparisons" in shown(notebook, "todo-rest")
+        assert f"Equal work: {PHOTOS}" in shown(notebook, f"{task}-compare")
+    assert "Both comparisons" in shown(notebook, "todo")
     assert trouble(graded.autograded["reference"]) == []
 
 
@@ -345,8 +370,9 @@ def test_once_the_exercises_are_filled_all_the_rest_runs(graded: Course) -> None
 def test_points_are_as_they_should_be(graded: Course, student: str, points: int) -> None:
     answered = None if student == "reference" else 0  # None: a person reads it
     expected = dict.fromkeys(("download-points", "resize-points"), points) | dict.fromkeys(QUESTIONS, answered)
+    expected["steps-points"] = steps = 5 + 2 if student == "reference" else 0
     assert {name: graded.points[student][name] for name in expected} == expected
-    assert graded.score[student] == (30 if student == "reference" else 2 * points)
+    assert graded.score[student] == (2 * points + steps + (sum(QUESTIONS.values()) if student == "reference" else 0))
 
 
 def test_grades_are_exported(graded: Course) -> None:
