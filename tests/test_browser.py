@@ -147,6 +147,9 @@ def assert_shows(page: Page, charts: set[str], lines: list[str]) -> None:
 def test_open_run_all_save_and_reload(path: str, page: Page, jupyter: str, folder: Path) -> None:
     name = f"{path.split('/')[0]}.ipynb"
     notebook = nbformat.reads(published("assignment.ipynb").decode(), as_version=4)
+    whole = path == "lab/tree"  # the other one shows the same kinds of outputs in its first half
+    if not whole:
+        del notebook.cells[[cell.id for cell in notebook.cells].index("resize") :]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -172,14 +175,15 @@ def test_open_run_all_save_and_reload(path: str, page: Page, jupyter: str, folde
     assert counts(saved) == list(range(1, len(counts(saved)) + 1))
     assert not [output for output in outputs if output.output_type == "error"]
     charts = {output.data["image/png"].strip()[-250:] for output in outputs if "image/png" in output.get("data", {})}
-    assert len(charts) >= 10
+    assert len(charts) >= (10 if whole else 8)
 
     page.goto("about:blank")
     page.goto(jupyter % f"{path}/{name}")
     page.wait_for_selector(IDLE, state="attached")
-    progress = [rf"{stage} serially: 100%\|\W+\| {PHOTOS}/{PHOTOS} " for stage in ("Downloading", "Resizing")]
-    workers = [rf"✓ RIGHT\s+{PHOTOS} items, each done exactly once by {n}" for n in ("8 threads", "2 processes")]
-    box = ["download RIGHT, resize RIGHT"]  # at the top; the last cells fill it
+    stages = {"Downloading": "8 threads"} | ({"Resizing": "2 processes"} if whole else {})
+    progress = [rf"{stage} serially: 100%\|\W+\| {PHOTOS}/{PHOTOS} " for stage in stages]
+    workers = [rf"✓ RIGHT\s+{PHOTOS} items, each done exactly once by {n}" for n in stages.values()]
+    box = ["download RIGHT, resize RIGHT"] if whole else []  # at the top; the last cells fill it
     assert_shows(page, charts, progress + workers + box)
 
 

@@ -7,6 +7,7 @@ published, because a run of your own changes your notebook.
 from __future__ import annotations
 
 import ast
+import dis
 import doctest
 import importlib.util
 import json
@@ -271,10 +272,44 @@ def test_another_picture_is_noticed() -> None:
     assert all(draw_steps.differs(draw_steps.TARGET, other) for other in (drawn[::-1], drawn[:-1]))
 
 
-def test_the_example_of_pickling_does_what_the_page_says() -> None:
+def test_the_examples_do_what_the_page_says() -> None:
     page, flags = str(ROOT / "docs" / "concepts.md"), doctest.IGNORE_EXCEPTION_DETAIL
     found = doctest.testfile(page, module_relative=False, optionflags=flags)
-    assert found.attempted == 5 and not found.failed
+    assert found.attempted == 12 and not found.failed
+
+
+def said_by_a_script(folder: Path, text: str) -> str:
+    """What a script of a student's own writes to standard error."""
+    (folder / "mine.py").write_text(text)
+    ended = subprocess.run([sys.executable, "mine.py"], cwd=folder, capture_output=True, text=True, timeout=120)
+    return ended.stderr
+
+
+def test_what_the_pages_say_of_this_python_is_what_it_does(tmp_path: Path) -> None:
+    page = PAGES["docs/concepts.md"]
+    said = said_by_a_script(tmp_path, "import pickle\npickle.dumps(lambda path: path)\n").splitlines()[-1]
+    versions = re.findall(r"`([^`]+)`\s+(?:up to|from)\s+(?:Python )?3\.1[34]", page)
+    assert len(versions) == 2 and said.endswith(versions[sys.version_info >= (3, 14)])
+    cell = "import pickle\ndef one(path):\n    return path\nprint(len(pickle.dumps(one)))\n"
+    assert said_by_a_script(tmp_path, cell) == ""  # it can be packed
+    pool = "from concurrent.futures import ProcessPoolExecutor\nfrom multiprocessing import get_context\n"
+    unguarded = f'{pool}with ProcessPoolExecutor(1, get_context("spawn")) as e:\n    e.submit(abs, 1).result()\n'
+    said = " ".join(said_by_a_script(tmp_path, unguarded).split())
+    for words in ("RuntimeError: An attempt has been made to start a new process", "BrokenProcessPool"):
+        assert words in said and words in PAGES["docs/troubleshooting.md"]
+    if sys.version_info >= (3, 12) and hasattr(os, "fork"):
+        fork = "import os, threading, time\nthreading.Thread(target=time.sleep, args=(1,)).start()\n"
+        fork += "os.fork() or os._exit(0)\n"
+        (tmp_path / "inner.py").write_text(fork)
+        assert said_by_a_script(tmp_path, "import inner\n") == ""  # hidden by default
+        shown = f"import warnings\nwarnings.simplefilter('always')\n{fork}"
+        assert "DeprecationWarning" in said_by_a_script(tmp_path, shown)
+
+
+def test_counting_is_two_steps_between_which_another_thread_may_come() -> None:
+    """`counter += 1` is a step that reads and another one that writes, in this Python, too."""
+    steps = [step.opname for step in dis.get_instructions(compile("counter += 1", "", "exec"))]
+    assert steps.index("LOAD_NAME") < steps.index("STORE_NAME")
 
 
 # --- what was tried ---------------------------------------------------------------------------------------------
