@@ -181,7 +181,9 @@ def three_kinds(walls: Mapping[str, Mapping[str, float]], expected: Mapping[str,
     for ax, (kind, times) in zip(axes, walls.items(), strict=True):
         bars = ax.bar(list(times), list(times.values()), color=[COLOURS[way] for way in times])
         gains = {way: times["serial"] / seconds for way, seconds in times.items() if way != "serial"}
-        ax.bar_label(bars, ["", *(f"{gain:.1f} x" for gain in gains.values())])
+        labels = ["", *(f"{gain:.1f} x" for gain in gains.values())]
+        for text, way in zip(ax.bar_label(bars, labels, label_type="center", fontweight="bold"), times, strict=True):
+            text.set_color("black" if way == "processes" else "white")  # what can be read on its colour
         if prediction := expected.get(kind):
             ax.plot("threads", times["serial"] / prediction, "D", color=VERMILION, markersize=8)
         ax.set_title(kind)
@@ -197,15 +199,17 @@ def walls(baseline: Run, other: Run) -> Drawn:
     ratio = baseline.wall / other.wall
     _, ax = plt.subplots(figsize=(8, 2.2))
     runs = [other, baseline]
-    bars = ax.barh(["parallel", "serial"], [run.wall for run in runs], color=[COLOURS[run.mode] for run in runs])
-    ax.bar_label(bars, [f"   {run.label()}: {run.wall:.1f} s, {run.throughput:.0f} photos/s" for run in runs])
+    ax.barh(["parallel", "serial"], [run.wall for run in runs], color=[COLOURS[run.mode] for run in runs])
     outcome = f"{ratio:.2f} times as fast" if ratio > 1 else f"a speed-up of only {ratio:.2f}, so it was slower"
     expected = f"predicted: {other.prediction.number:g}" if other.prediction else "not predicted"
+    foreseen = baseline.wall / other.prediction.number if other.prediction else 0
     if other.prediction:
-        ax.plot(baseline.wall / other.prediction.number, 0, "D", color=VERMILION, markersize=8)
+        ax.plot(foreseen, 0, "D", color=VERMILION, markersize=8)
+    for row, (run, right) in enumerate(zip(runs, (max(other.wall, foreseen), baseline.wall), strict=True)):
+        ax.annotate(f"    {run.label()}: {run.wall:.1f} s, {run.throughput:.0f} photos/s", (right, row), va="center")
     ax.set(title=f"{other.task.capitalize()} with {other.label()}: {outcome} ({expected})",
            xlabel="wall time in seconds (shorter is better)" + "; diamond: predicted" * bool(other.prediction),
-           xlim=(0, max(baseline.wall, other.wall) * 1.4))  # fmt: skip
+           xlim=(0, max(baseline.wall, other.wall, foreseen) * 1.4))  # fmt: skip
     return (
         f"Two bars, wall time of the {other.task}: {baseline.label()} {baseline.wall:.1f} s, {other.label()} "
         f"{other.wall:.1f} s. {outcome.capitalize()} ({expected})."
@@ -333,7 +337,7 @@ def scaling(runs: Sequence[tuple[int, Run]], title: str, bend: Prediction | None
         ax.annotate(f"ideal for {kind}", (medians.index[-1], ideal[-1]), color=GREY, ha=side[0], va=side[1])
     if bend:
         ax.axvline(bend.number, color=VERMILION, linestyle=":")
-        ax.annotate(" predicted", (bend.number, ax.get_ylim()[0]), color=VERMILION, va="bottom")
+        ax.text(bend.number, 0.03, " predicted bend", transform=ax.get_xaxis_transform(), color=VERMILION)
     ax.set(title=title, xlabel="number of workers (log scale)", ylabel="photos per second (log scale)",
            xscale="log", yscale="log", xticks=counts)  # fmt: skip
     ax.set_xticklabels(map(str, counts))
