@@ -141,7 +141,7 @@ def test_warns_of_what_is_probably_not_meant_and_writes_all_the_same(project: Pa
     code, said = submit(project)
     assert code == 0
     for warning in (
-        "1 answers are blank", "'resize_verdict = checks.check(' says WRONG", "60 photos were downloaded, and 1,500",
+        "1 answers are blank", "the cell 'resize_verdict = checks.check(' says WRONG", "60 photos were downloaded, and 1,500",
         "there is no chart in the notebook",
     ):  # fmt: skip
         assert f"Look again: {warning}" in said, said
@@ -321,11 +321,11 @@ FAILED = {"output_type": "error", "ename": "KeyError", "evalue": "", "traceback"
         ("settings", {"source": ["# mine\n", f"headers = {{'x': 'Client {KEY}'}}\n"]}, ""),
         ("settings", {"source": f"x = '{KEY}'", "execution_count": None}, ""),  # its first line is in the other reason
         ("settings", {"source": f"x = ('{A}'\n     '{B}')"}, ""),
-        ("settings-text", {"source": ["## Settings\n", f"My key: {KEY}"]}, ""),
-        ("settings-text", {"source": f"My key: {A}&shy;{B}"}, ""),
-        ("settings-text", {"source": f"<img src='data:image/svg+xml;base64,{in_base64(f'<b>{KEY}'.encode())}'>"}, ""),
-        ("settings-text", {"attachments": {"a.txt": {"text/plain": in_base64(f"'{KEY}".encode())}}}, ", its metadata"),
-        ("settings-text", {"attachments": {"a.png": {"image/png": in_base64(png())}}}, ", its metadata"),
+        ("setup", {"source": ["## Settings\n", f"My key: {KEY}"]}, ""),
+        ("setup", {"source": f"My key: {A}&shy;{B}"}, ""),
+        ("setup", {"source": f"<img src='data:image/svg+xml;base64,{in_base64(f'<b>{KEY}'.encode())}'>"}, ""),
+        ("setup", {"attachments": {"a.txt": {"text/plain": in_base64(f"'{KEY}".encode())}}}, ", its metadata"),
+        ("setup", {"attachments": {"a.png": {"image/png": in_base64(png())}}}, ", its metadata"),
         ("settings", {"id": f"k{KEY}"}, ", its metadata"),
         ("settings", {"metadata": {"tags": [KEY]}}, ", its metadata"),
         ("settings", {"novelty": [{KEY: 1}]}, ", its metadata"),
@@ -392,8 +392,8 @@ def test_refuses_the_key_of_the_environment_and_an_old_one_too(project: Path) ->
         ("settings", prints(f"access_key,{OTHER}")),
         ("settings", shows("text/html", f"<b>client_id=</b>{OTHER[:9]}<wbr>{OTHER[9:]}")),
         ("settings", shows("application/json", {"client_id": [OTHER]})),
-        ("settings-text", {"source": f"https://api.unsplash.com/photos/?client_id={OTHER}&count=30"}),
-        ("settings-text", {"source": f"I use `{OTHER}`."}),
+        ("setup", {"source": f"https://api.unsplash.com/photos/?client_id={OTHER}&count=30"}),
+        ("setup", {"source": f"I use `{OTHER}`."}),
         ("settings", {"source": f"headers = {{'x': '' + '{OTHER}'}}"}),
         ("settings", {"source": f"%env UNSPLASH_ACCESS_KEY {OTHER}"}),
         ("config.ini.example", f"\naccess_key = {OTHER}"),
