@@ -141,7 +141,8 @@ def test_warns_of_what_is_probably_not_meant_and_writes_all_the_same(project: Pa
     code, said = submit(project)
     assert code == 0
     for warning in (
-        "1 answers are blank", "the cell 'resize_verdict = checks.check(' says WRONG", "60 photos were downloaded, and 1,500",
+        "1 answers are blank", "the cell 'resize_verdict = checks.check(' says WRONG",
+        "60 photos were downloaded, and 1,500",
         "there is no chart in the notebook",
     ):  # fmt: skip
         assert f"Look again: {warning}" in said, said
