@@ -226,7 +226,7 @@ def test_a_figure_is_never_the_beginning_of_a_line(name: str) -> None:
 def test_a_figure_that_was_changed_by_hand_is_found(project: Path) -> None:
     page = project / "docs" / "concepts.md"
     before = page.read_text(encoding="utf-8")
-    text, changed = re.subn(r"(<!--run:little-->)\d+", r"\g<1>99999", before)
+    text, changed = re.subn(r"(<!--run:each_ms-->)\d+", r"\g<1>99999", before)
     assert changed
     page.write_text(text, encoding="utf-8")
     found = from_run_of(project, "--check")
