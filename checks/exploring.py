@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checks.attempt import is_empty
 from checks.verdict import Verdict
+
+if TYPE_CHECKING:  # pandas and NumPy take a second to load, and writing submission.zip needs neither
+    import numpy as np
+    import pandas as pd
 
 BINS = 30
 
@@ -23,6 +24,8 @@ class Step(NamedTuple):
 
 
 def _bin_edges(downloads: pd.Series, bins: int) -> np.ndarray:
+    import numpy as np
+
     return np.geomspace(downloads.min(), downloads.max() + 1, bins + 1)
 
 
@@ -69,6 +72,8 @@ def explore(function: Callable, data: pd.DataFrame) -> Verdict:
     Returns:
         A Verdict; if it is RIGHT, `value` is what the function returned for all the data.
     """
+    import numpy as np
+
     step, name = STEPS[function.__name__], function.__name__
     # A part first: who knows the answer for all photos by heart, or uses a variable of the notebook, is found out.
     parts = [step.given(some) for some in (data.iloc[: len(data) // 2], data)]
@@ -94,6 +99,8 @@ def explore(function: Callable, data: pd.DataFrame) -> Verdict:
 
 def _same(value: Any, right: Any) -> bool:
     """Whether both have the same values in the same order; whether it is a list, an array or a Series is all one."""
+    import numpy as np
+
     if value is None or np.shape(value) != np.shape(right):
         return False
     found, expected = (np.asarray(thing, dtype=object) for thing in (value, right))

@@ -256,7 +256,8 @@ def graded(course: Course) -> Course:
         folder.mkdir(parents=True)
         notebook = nbformat.read(course.release / "assignment.ipynb", as_version=4)
         if change is not different:  # one is graded whole
-            notebook.cells = [cell for cell in notebook.cells if cell.id in SHORT]
+            kept = SHORT if change is reference else SHORT - STEPS - {"sample", "steps-points"}
+            notebook.cells = [cell for cell in notebook.cells if cell.id in kept]
         change(notebook, folder)
         nbformat.write(notebook, folder / "assignment.ipynb")
     with ThreadPoolExecutor(1) as executor:
