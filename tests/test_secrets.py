@@ -52,6 +52,8 @@ from pathlib import Path
 import helpers
 import kit.source, kit.transport
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests with SIGINT ignored
+
 
 def download_parallel(photos, folder):
     with ThreadPoolExecutor(4) as executor:
