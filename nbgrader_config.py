@@ -31,9 +31,12 @@ def prepare_grading(assignment: str, student: str, notebooks: list[str]) -> None
     os.environ.pop("UNSPLASH_ACCESS_KEY", None)
     readings = {}
     for notebook in notebooks:  # what a student's own run shows stands in its outputs, which nbgrader takes away
-        cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
-        for output in (output for cell in cells for output in cell.get("outputs", [])):
-            readings |= output.get("data", {}).get("application/vnd.parallel-photos.reading+json", {})
+        try:
+            cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+            for output in (output for cell in cells for output in cell.get("outputs", [])):
+                readings |= output.get("data", {}).get("application/vnd.parallel-photos.reading+json", {})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            pass  # no notebook, or outputs of another form: nothing was read off
     for submitted in {Path(notebook).parent for notebook in notebooks}:
         folder = submitted.parents[2] / "autograded" / submitted.parent.name / submitted.name
         folder.mkdir(parents=True, exist_ok=True)

@@ -133,6 +133,7 @@ def tampered(notebook: nbformat.NotebookNode, folder: Path) -> None:
     cell(notebook, "resize-check").source = f"resize_verdict = ({ALWAYS_RIGHT})(0, 0)"
     cell(notebook, "resize-check").metadata.nbgrader.locked = False
     notebook.cells = [cell for cell in notebook.cells if cell.id != "resize-points"]
+    cell(notebook, "download-reading").outputs = [nbformat.v4.new_output("display_data", {MIME: [1, "no table"]})]
     for room in ("checks", "kit"):
         shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
     changes = {
