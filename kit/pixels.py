@@ -66,7 +66,7 @@ def shrink(image: Image.Image, size: int) -> Image.Image:
     if not isinstance(profile, bytes) or _is_srgb(profile):
         profile = None
     # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which is faster but softer. The decoder may go down to 1.3
-    # times the thumbnail. From 1.5 times on, enough is left for BICUBIC; below, only the slower LANCZOS keeps as much
+    # times the thumbnail. From 1.95 times on, enough is left for BICUBIC; below, only the slower LANCZOS keeps as much
     # sharpness. A JFIF file holds YCbCr; without that conversion, colours can be resized for themselves. The encoder
     # averages them anyway, as it stores them half as fine as brightness. So picking single pixels is enough, and
     # averaging twice would blur them (benchmarks/results.md); but not if 1/8 of a large image still has many more.
@@ -74,7 +74,7 @@ def shrink(image: Image.Image, size: int) -> Image.Image:
     drafted = image.draft("YCbCr" if as_stored else None, (round(fitted[0] * 1.3), round(fitted[1] * 1.3)))
     box = drafted[1] if drafted else (0, 0, *image.size)  # in pixels and fractions of the scaled image
     left = max(box) / max(fitted)
-    fine = Image.Resampling.BICUBIC if left >= 1.5 else Image.Resampling.LANCZOS
+    fine = Image.Resampling.BICUBIC if left >= 1.95 else Image.Resampling.LANCZOS
     coarse = Image.Resampling.NEAREST if left < 3 else Image.Resampling.BOX
     orientation = image.getexif().get(0x0112, 1) if "exif" in image.info else 1
     if image.mode.startswith("I") or image.mode == "F":
