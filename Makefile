@@ -38,6 +38,12 @@ test: .venv/test.stamp ## lint and run the tests
 bench: .venv/bench.stamp ## measure beside other tools, and write benchmarks/*.md (takes long; PARTS="downloads" for some)
 	$(BIN)/python -m benchmarks $(PARTS)
 
+class: .venv/run.stamp ## read the submissions of a class: make class FROM=folder (for teachers)
+	$(BIN)/python -m teacher.class_report $(FROM)
+
+grade: .venv/teacher.stamp ## grade what lies in submitted/ (for teachers)
+	$(BIN)/python -m teacher.grade
+
 student: .venv/teacher.stamp ## build release/assignment/, the students' version (for teachers)
 	$(BIN)/python teacher/release.py
 
@@ -65,4 +71,4 @@ clean: ## delete photos, thumbnails, caches, report and submission.zip; keep con
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-teacher.txt
 	@touch $@
 
-.PHONY: help run lab report submission test bench student clean
+.PHONY: help run lab report submission test bench class grade student clean

@@ -5,6 +5,8 @@ Run nbgrader in this folder. It keeps its folders (source, release, submitted, a
 
 import json
 import os
+import re
+import shutil
 from pathlib import Path
 
 # What a submission is graded with, in place of the student's config.ini: few photos, and the practice server.
@@ -43,6 +45,39 @@ def prepare_grading(assignment: str, student: str, notebooks: list[str]) -> None
         (folder / "config.ini").write_text(GRADING, encoding="utf-8")
         (folder / "cache").mkdir(exist_ok=True)
         (folder / "cache" / "submitted-readings.json").write_text(json.dumps(readings), encoding="utf-8")
+        if (
+            drawn := submitted.parents[2] / "cache" / "grading"
+        ).exists():  # by `make grade`: they need not be drawn again
+            shutil.copytree(drawn, folder / "cache" / "practice", dirs_exist_ok=True)
+
+
+def finish_grading(assignment: str, student: str, notebooks: list[str]) -> None:
+    """After a submission is graded: the student's own outputs come back, and all files but the notebook go.
+
+    Cells with points keep what the grader's run printed; the lines that students don't get are taken out of them. A
+    submission without any output keeps all of that run.
+    """
+    for notebook in map(Path, notebooks):
+        folder = notebook.parents[3] / "autograded" / notebook.parts[-3] / assignment
+        graded = json.loads((folder / notebook.name).read_text(encoding="utf-8"))
+        try:
+            cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+            own = {cell["id"]: cell for cell in cells if cell["cell_type"] == "code"}
+            ran = any(cell.get("outputs") for cell in own.values())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            own, ran = {}, False
+        for cell in graded["cells"]:
+            about = cell["metadata"].get("nbgrader", {})
+            if cell["cell_type"] == "code" and about.get("grade"):
+                source = "".join(cell["source"])
+                cell["source"] = re.sub(r"### BEGIN HIDDEN.*?### END HIDDEN TESTS\n", "", source, flags=re.DOTALL)
+            elif cell["cell_type"] == "code" and ran and cell.get("id") in own:
+                cell["outputs"] = own[cell["id"]].get("outputs", [])
+                cell["execution_count"] = own[cell["id"]].get("execution_count")
+        (folder / notebook.name).write_text(json.dumps(graded, indent=1), encoding="utf-8")
+        for path in folder.iterdir():
+            if path.suffix != ".ipynb":
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 c = get_config()  # noqa: F821 - nbgrader defines it
@@ -68,3 +103,4 @@ c.ClearOutput.remove_metadata_fields = {"collapsed", "scrolled", "execution"}  #
 
 c.OverwriteCells.add_missing_cells = True  # a cell with points that was deleted comes back
 c.Autograde.pre_convert_hook = prepare_grading
+c.Autograde.post_convert_hook = finish_grading

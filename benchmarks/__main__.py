@@ -9,9 +9,12 @@ import shutil
 from datetime import date
 from pathlib import Path
 
-from benchmarks import common, downloads, executors, growth, load, thumbnails
+from benchmarks import common, downloads, executors, grading, growth, load, reading, thumbnails
 
-PARTS = {part.__name__.removeprefix("benchmarks."): part for part in (thumbnails, executors, downloads, load)}
+PARTS = {
+    part.__name__.removeprefix("benchmarks."): part
+    for part in (thumbnails, executors, downloads, load, reading, grading)
+}
 PAGES = Path(__file__).with_name("pages")  # their words, with a place for each table
 
 

@@ -24,6 +24,7 @@ import psutil
 import helpers
 import practice
 from kit.files import digests
+from kit.machine import cpu_of_others
 from practice.catalogue import Catalogue
 from practice.pictures import draw_missing, path_of
 
@@ -120,10 +121,10 @@ def alternate(tools: dict[str, Callable[[], Round]], rounds: int) -> Rounds:
             tries: list[Round] = []
             try:
                 while len(tries) <= AGAIN:
-                    before, began = cpu_of_others(), time.perf_counter()
+                    before, began = spent_by_others(), time.perf_counter()
                     measured = tools[name]()
                     took = time.perf_counter() - began
-                    tries.append(measured | {"others": max(0, cpu_of_others() - before) / took})
+                    tries.append(measured | {"others": max(0, spent_by_others() - before) / took})
                     if tries[-1]["others"] <= DISTURBED or took < SHORT:
                         break
             except Refused as problem:
@@ -137,15 +138,8 @@ def alternate(tools: dict[str, Callable[[], Round]], rounds: int) -> Rounds:
     return found
 
 
-def cpu_of_others() -> float:
-    """CPU seconds so far of all programs but this process and those below it, such as the practice server."""
-    times = psutil.cpu_times()
-    idle = sum(getattr(times, name, 0) for name in ("idle", "iowait", "guest", "guest_nice"))  # a guest's is in `user`
-    own = sum(os.times()[:4])
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):  # it has just ended
-            own += sum(process.cpu_times()[:4])
-    return sum(times) - idle - own
+def spent_by_others() -> float:
+    return cpu_of_others() or 0.0
 
 
 def fresh_process(function: Callable[..., Round], *arguments: object) -> Round:

@@ -7,6 +7,7 @@ running. Nothing is decided by how long something took.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -26,7 +27,12 @@ SECOND = 100  # items of the second rehearsal
 
 
 def check(
-    function: Callable, baseline: Run, items: Sequence, *arguments: object, source: Source | None = None
+    function: Callable,
+    baseline: Run,
+    items: Sequence,
+    *arguments: object,
+    source: Source | None = None,
+    graded: bool = False,
 ) -> Verdict:
     """Run `function(items, folder, *arguments)` and judge it against the serial run of the same items.
 
@@ -36,10 +42,14 @@ def check(
         items: what the serial run got.
         arguments: the rest of the function's arguments; the last one is the number of workers.
         source: where the photos come from. A practice server is asked what it sent; Unsplash does not tell.
+        graded: whether the grader asks. While a submission is graded, the notebook's own checks do nothing: the grader
+            would do the same work a second time.
     """
     if is_empty(function):
         name = f"{baseline.task}_parallel"
         return Verdict("NOT ATTEMPTED YET", f"write {name} in the cell above, then run this cell again.")
+    if os.environ.get("NBGRADER_EXECUTION") == "autograde" and not graded:
+        return Verdict("NOT ATTEMPTED YET", "a grader calls the function by itself, in the cell with points.")
     from IPython.utils.capture import capture_output  # here, because writing submission.zip needs no IPython
 
     if wrong := other_items(baseline, items):

@@ -30,7 +30,7 @@ from checks.watch import (
 from kit import journal
 from kit.errors import WorkerLost
 from kit.files import CACHE
-from kit.runs import Run, timed_run
+from kit.runs import Run, timed_run, whole_microseconds
 
 KEPT = {"download": Path("images"), "resize": Path("thumbnails")}  # where the files of the serial run are
 
@@ -41,7 +41,7 @@ class Attempt:
     """One watched call of the student's function, and all that was seen of it."""
 
     def __init__(self, function: Callable, task: str, items: Sequence, arguments: tuple, rehearsal: dict | None = None):
-        self.call, self.function, self.items, self.arguments = (function, plain_function(function), items, arguments)
+        self.call, self.items, self.arguments = function, items, arguments
         self.rehearsal = rehearsal  # what a Conductor is told, if nothing is really to be done
         self.task, self.name = (task, f"{task}_parallel")  # a lambda or a decorated function has another name
         # A folder of its own: work that an attempt before left behind goes on in that one's folder and journal.
@@ -86,7 +86,7 @@ class Attempt:
         if self.run:
             end = self.returned
             self._settle(*before)
-            everything = journal.read(self.folder)
+            everything = whole_microseconds(journal.read(self.folder), self.run.started)
             self.late = tuple(outcome for outcome in everything if outcome.finished > end)
             in_time = tuple(outcome for outcome in everything if outcome.finished <= end)
             self.run = replace(self.run, outcomes=in_time)

@@ -40,7 +40,7 @@ class Conductor(threading.Thread):
         self.threads, self.processes = set(threading.enumerate()), _processes()
 
     def __enter__(self) -> Conductor:
-        self.stage.mkdir()
+        self.stage.mkdir(exist_ok=True)
         (self.stage / rehearsal.PICTURE).write_bytes(self.picture)
         (self.stage / rehearsal.SCRIPT).write_text(json.dumps(self.script), encoding="utf-8")
         self.start()

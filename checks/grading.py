@@ -62,10 +62,10 @@ def grade(function: Callable, task: str):
             photos = source.photos(helpers.collect_photos(source, PHOTOS))
             downloaded = helpers.timed_run(download_grading, photos)
             if task == "download":
-                return _without_timing(checks.check(function, downloaded, photos, THREADS, source=source))
+                return _without_timing(checks.check(function, downloaded, photos, THREADS, source=source, graded=True))
             paths = sorted(downloaded.folder.glob("*.jpg"))
             resized = helpers.timed_run(resize_grading, paths, SIZE)
-            return _without_timing(checks.check(function, resized, paths, SIZE, PROCESSES))
+            return _without_timing(checks.check(function, resized, paths, SIZE, PROCESSES, graded=True))
         finally:
             source.close()
 

@@ -11,7 +11,7 @@ from checks.attempt import Attempt
 from checks.reasons import reason
 from checks.seen import Seen
 from checks.verdict import Verdict
-from kit import journal
+from kit import journal, sentences
 from kit.runs import Run, same_item
 
 ASKED_FOR = {"download": "threads", "resize": "processes"}
@@ -82,7 +82,7 @@ def _proof(attempt: Attempt, run: Run, baseline: Run) -> str:
         f"Proved: the same {len(run.files):,} files as the serial run, byte for byte; all of them finished before the "
         "clock stopped; none failed, none was skipped; the folder was empty at the start.",
         *witness,
-        f"Measured: {baseline.wall:.2f} s serial, {run.wall:.2f} s now: a speed-up of {baseline.wall / run.wall:.2f}.",
+        sentences.measured((baseline, run)),
     ]
     if run.mode != asked and run.mode != "serial":
         lines.append(f"Note: the exercise asks for {asked}; this solution uses {run.mode}. That is allowed.")

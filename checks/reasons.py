@@ -286,7 +286,8 @@ MISTAKES = {  # words of an exception -> the next step
     "PathLike object, not list|too many positional": "hand over one item for each call, not the whole list.",
     "PathLike object, not Photo": "keep the order of arguments: the item first, then the folder.",
     "context has already been set": "ask get_context('spawn') for the Pool, or hand it over as mp_context.",
-    "[Cc]an't (pickle|get) ": "send a function of a module itself: no lambda, no inner function.",
+    "[Cc]an't (pickle|get) |'__main__' has no attribute": "send a function of a module itself: no lambda, no inner "
+    "function.",
     r"(Path|int)' object is not iterable": "map() takes one element of each list for a call: write repeat(folder), not "
     "folder, and the same for every other value.",
     "missing .*argument": "hand over all arguments: map(function, items, repeat(folder), ...), submit(function, item, "

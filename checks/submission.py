@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from checks.saved import AGAIN, Submission, joined, read
 from kit.display import say
 from kit.errors import AssignmentError
 from kit.files import plain
@@ -29,10 +30,7 @@ from kit.machine import ROOT, fingerprint, modules_in
 NOTEBOOK = "assignment.ipynb"
 NEEDED = (NOTEBOOK, "helpers.py", "README.md", "requirements.txt")
 WELCOME = ("config.ini.example", "LICENSE")  # never config.ini: it may hold the access key
-ASKED_FOR = 1500  # photos
-BLANK = "Write your answer here, in place of this line."  # as nbgrader_config.py has it
-OWN_CELL = "submission"  # tag of the notebook's cell that calls hand_in()
-ANY_TIME = {OWN_CELL, "reading"}  # tags of cells that may run whenever you like: they judge a run, and change none
+_NUMBER = re.compile(r"[A-Za-z0-9_-]{1,40}")  # of a student, as part of a file's name
 
 
 class Refused(AssignmentError):
@@ -53,18 +51,13 @@ def write(root: Path = ROOT, executed: Sequence[str] = (), began: float = 0) -> 
         raise Refused(f"{', '.join(missing)} is missing here: run this in the folder of the assignment.")
     contents = {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root)}
     try:
-        cells = json.loads(contents[NOTEBOOK])["cells"]
-        reasons = [*_not_run(cells, executed), *_other_modules(cells)]
-        verdicts = {
-            task: next(filter(None, map(_verdict, _outputs(cell))), "without a verdict")
-            for cell in cells
-            for task in (tag.removeprefix("check:") for tag in _tags(cell) if tag.startswith("check:"))
-        }
+        found = read(contents[NOTEBOOK])
         keys = _own_keys(root)
         places = [place for name, content in contents.items() for place in _keys_in(name, content, keys)]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Refused(f"{NOTEBOOK} is not a notebook: open it in JupyterLab and save it again.") from None
-    target = root / _name(cells)
+    reasons = [*found.refused, *_changed(found, executed), *_other_modules(found)]
+    target = root / (f"submission-{found.number}.zip" if _NUMBER.fullmatch(found.number) else "submission.zip")
     saved = (root / NOTEBOOK).stat().st_mtime
     if saved < began:
         reasons = [f"{NOTEBOOK} has not been saved since this run began: save it, then run this cell again."]
@@ -82,8 +75,8 @@ def write(root: Path = ROOT, executed: Sequence[str] = (), began: float = 0) -> 
             f"{target.name} is written: {len(contents)} files, {size / 1e6:.2f} MB.",
             *(f"  {name:30}{len(content) / 1e3:10,.1f} kB" for name, content in contents.items()),
             f"The notebook is the one that was saved on {datetime.fromtimestamp(saved):%Y-%m-%d at %H:%M:%S}.",
-            f"Checks in it: {', '.join(f'{task} {word}' for task, word in verdicts.items()) or 'none'}.",
-            *(f"Look again: {warning}." for warning in _warnings(cells, verdicts)),
+            f"Checks in it: {', '.join(f'{task} {word}' for task, word in found.verdicts.items()) or 'none'}.",
+            *(f"Look again: {warning}." for warning in [*found.notes, *found.findings]),
             "Not in it: config.ini, photos, thumbnails, caches, the virtual environment.",
         ]
     )
@@ -130,101 +123,21 @@ def _zip(target: Path, contents: dict[str, bytes]) -> int:
         raise Refused(f"{target.name} can't be written: {plain(problem)}. Is it open in another program?") from None
 
 
-def _name(cells: list[dict]) -> str:
-    """Of the zip file, with the student number that a cell gives, if it can be part of a file name."""
-    sources = "\n".join(_text(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    number = re.search(r"""(?m)^student_number *= *["']([A-Za-z0-9_-]{1,40})["']""", sources)
-    return f"submission-{number[1]}.zip" if number else "submission.zip"
+def _changed(found: Submission, executed: Sequence[str]) -> Iterator[str]:
+    """Cells that the kernel ran with another text, as far as it knows."""
+    for cell in found.cells:
+        count = cell.count or 0
+        known = 0 < count < len(executed) and "submission" not in cell.tags
+        if known and executed[count].strip() != cell.source.strip():
+            yield f"The cell {cell.first_line!r} was changed after it had been run. {AGAIN}"
 
 
-def _warnings(cells: list[dict], verdicts: dict[str, str]) -> Iterator[str]:
-    """What is allowed, and probably not meant."""
-    if blank := sum(BLANK in _text(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"):
-        yield f"{blank} answers are blank"
-    for cell in cells:
-        for text in _outputs(cell):
-            if _verdict(text) in ("WRONG", "NOT ATTEMPTED YET"):
-                yield f"the cell {_first_line(cell)!r} says {_verdict(text)}"
-            photos = re.match(r"Download, serial: ([\d,]+) of", text)
-            if photos and int(photos[1].replace(",", "")) < ASKED_FOR:
-                yield f"{photos[1]} photos were downloaded, and {ASKED_FOR:,} are asked for"
-    if not any("image/png" in out.get("data", {}) for cell in cells for out in cell.get("outputs", [])):
-        yield "there is no chart in the notebook"
-    if _name(cells) == "submission.zip":
-        yield "there is no student number in it"
-
-
-# --- Was the notebook run from top to bottom? -------------------------------------------------------------------
-
-
-def _text(lines: str | list[str]) -> str:
-    return lines if isinstance(lines, str) else "".join(lines)
-
-
-def _tags(cell: dict) -> list[str]:
-    return cell.get("metadata", {}).get("tags", [])
-
-
-def _outputs(cell: dict) -> list[str]:
-    """What a cell printed or displayed, as text."""
-    return [_text(out.get("text") or out.get("data", {}).get("text/plain", "")) for out in cell.get("outputs", [])]
-
-
-def _verdict(text: str) -> str:
-    found = re.match(r"RIGHT|WRONG|NOT ATTEMPTED YET", text)
-    return found[0] if found else ""
-
-
-def _not_run(cells: list[dict], executed: Sequence[str]) -> list[str]:
-    """Reasons why this notebook doesn't show one run from top to bottom."""
-    code = [cell for cell in cells if cell["cell_type"] == "code" and _text(cell["source"]).strip()]
-    again = "Restart the kernel, run all cells, wait for the end, save, and try again."
-    if not any(cell["execution_count"] for cell in code):
-        return [f"The notebook was never run, or its outputs were cleared. {again}"]
-    reasons, allowed = [], {1}
-    for cell in code:
-        name, count = f"The cell {_first_line(cell)!r}", cell["execution_count"]
-        if ANY_TIME & {*_tags(cell)}:  # its number may be missing in the row
-            allowed |= {number + 1 for number in allowed}
-            continue
-        if count is None:
-            reasons.append(f"{name} was not run when the notebook was saved. {again}")
-            break
-        if count not in allowed:
-            reasons.append(f"{name} was not run in its turn: it has the number {count}, not {max(allowed)}. {again}")
-            break
-        allowed = {count + 1}
-    for cell in code:
-        name, count = f"The cell {_first_line(cell)!r}", cell["execution_count"] or 0
-        if error := next((out for out in cell["outputs"] if out["output_type"] == "error"), None):
-            reasons.append(f"{name} ended with {error['ename']}. Mend it first. {again}")
-        elif any(tag.startswith("check:") for tag in _tags(cell)) and not any(_outputs(cell)):
-            reasons.append(f"{name} has no output, but a check always says something. {again}")
-        elif OWN_CELL not in _tags(cell) and not _same_source(cell, count, executed):
-            reasons.append(f"{name} was changed after it had been run. {again}")
-    return reasons
-
-
-def _same_source(cell: dict, count: int, executed: Sequence[str]) -> bool:
-    """Whether the kernel ran this text under this number, as far as is known."""
-    return not 0 < count < len(executed) or executed[count].strip() == _text(cell["source"]).strip()
-
-
-def _first_line(cell: dict) -> str:
-    """To find the cell by; without long words, because one of them could be a key."""
-    return re.sub(r"[\w-]{20,}", "...", _text(cell["source"]).strip().splitlines()[0])[:50]
-
-
-def _other_modules(cells: list[dict]) -> list[str]:
+def _other_modules(found: Submission) -> Iterator[str]:
     """The notebook prints a fingerprint of the modules that it ran with."""
-    text = "\n".join(text for cell in cells for text in _outputs(cell))
-    ran_with = re.search(r"version ([0-9a-f]{8}) of helpers\.py", text)
+    printed = "\n".join(shown for cell in found.cells for shown in cell.texts)
+    ran_with = re.search(r"version ([0-9a-f]{8}) of helpers\.py", printed)
     if ran_with and ran_with[1] != fingerprint():
-        return [
-            "helpers.py, kit, checks or practice were changed after the notebook had been run with them. "
-            "Restart the kernel, run all cells, wait for the end, save, and try again."
-        ]
-    return []
+        yield f"helpers.py, kit, checks or practice were changed after the notebook had been run with them. {AGAIN}"
 
 
 # --- Does a file hold an access key? ----------------------------------------------------------------------------
@@ -309,7 +222,7 @@ def _pieces(name: str, text: str) -> Iterator[tuple[str, str, bool]]:
         for output in cell.pop("outputs", []):
             for field, value in {**output.pop("data", {}), **output}.items():
                 fields.setdefault(field.removesuffix("/plain"), []).append(value)  # printed or shown: both are text
-        yield where, _text(cell.pop("source")), True
+        yield where, joined(cell.pop("source")), True
         yield f"{where}, its metadata", _flat(cell), False
         yield f"{where}, its output", _flat(fields), False
 

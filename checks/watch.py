@@ -218,5 +218,5 @@ def size_of(journal: Path) -> int:
 
 def cannot_travel(problem: BaseException | None) -> bool:
     """Whether this says that something can't be pickled; the words differ from one Python version to the next."""
-    words = ("pickle", "get attribute", "get local object")
+    words = ("pickle", "get attribute", "get local object", "module '__main__' has no attribute")
     return isinstance(problem, pickle.PicklingError) or any(word in str(problem) for word in words)

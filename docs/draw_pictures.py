@@ -1,9 +1,9 @@
-"""Draws the pictures of the pages that show no measurement: the header, and concurrency beside parallelism.
+"""Draws the picture of the pages that shows no measurement: concurrency beside parallelism.
 
-python docs/draw_pictures.py            write them, for the light and for the dark theme
+python docs/draw_pictures.py            write it, for the light and for the dark theme
 python docs/draw_pictures.py --check    only say whether the files are what this script draws (exit code 1 if not)
 
-The pictures that show a run come from docs/from_run.py, the storyboard from docs/draw_steps.py.
+The pictures that show a run come from docs/from_run.py and docs/draw_race.py, the storyboard from docs/draw_steps.py.
 """
 
 from __future__ import annotations
@@ -16,62 +16,15 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib import font_manager
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from practice import catalogue, scenes  # noqa: E402
 
 # text, waiting, and the colours of four tasks (Okabe-Ito; brighter ones on dark ground)
 THEMES = {
     "light": ("#1f2328", "#8c959f", ("#0072B2", "#D55E00", "#009E73", "#A8508A")),
     "dark": ("#e6edf3", "#7d8590", ("#56B4E9", "#F0883E", "#2EC4A0", "#DDA0CB")),
 }
-
-
-# --- the header: a timeline whose bars are practice photos ------------------------------------------------------
-
-WIDTH, LANE, GAP = 1760, 84, 14  # pixels; shown at half that size
-# Of the catalogue's photos; the first ones are in the upper lane, the rest below.
-SHOWN = (16, 102, 11, 31, 78, 27, 99, 36, 10, 91, 114, 85, 33, 104, 107, 96, 1, 61, 39, 76, 12, 112, 19, 45, 128, 28,
-         117, 109, 127, 133, 24, 81, 37, 126, 46, 66, 53, 93, 4, 64, 89, 108, 83, 100)  # fmt: skip
-
-
-def header(theme: str) -> Image.Image:
-    ink, grey, _ = THEMES[theme]
-    entries = catalogue.Catalogue(max(SHOWN) + 1).entries
-    tiles = iter([scenes.draw(entries[number].seed, 480, 360) for number in SHOWN])
-    rng = np.random.default_rng(7)
-    picture = Image.new("RGBA", (WIDTH, 7 * (LANE + GAP) + 140), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(picture)
-    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 30, layout_engine=ImageFont.Layout.BASIC)
-    top = 0
-    for label, lanes in (("one photo after the other", 1), ("many photos at once", 6)):
-        draw.text((4, top), label, fill=ink, font=font)
-        top += 44
-        for lane in range(lanes):
-            left = 0 if lanes == 1 else int(6 * lane)
-            while True:
-                wait, width = int(rng.integers(120, 260)), int(rng.integers(116, 160))
-                fits = left + wait + width + 10 < WIDTH
-                box = (left, top, left + wait if fits else WIDTH - 1, top + LANE)
-                draw.rounded_rectangle(box, 12, fill=f"{grey}48")
-                if not fits:
-                    break
-                tile = ImageOps.fit(next(tiles).convert("RGB"), (width, LANE))
-                _paste_rounded(picture, tile, left + wait + 5, top)
-                left += wait + width + 10
-            top += LANE + GAP
-        top += 10
-    return picture.crop((0, 0, WIDTH, top - GAP - 10))
-
-
-def _paste_rounded(picture: Image.Image, tile: Image.Image, left: int, top: int) -> None:
-    mask = Image.new("L", tuple(4 * side for side in tile.size))
-    ImageDraw.Draw(mask).rounded_rectangle((0, 0, mask.width - 1, mask.height - 1), 48, fill=255)
-    picture.paste(tile, (left, top), mask.resize(tile.size, Image.Resampling.LANCZOS))
 
 
 # --- concurrency and parallelism --------------------------------------------------------------------------------
@@ -138,7 +91,7 @@ def concurrency(theme: str) -> Image.Image:
 
 # --- writing and checking ---------------------------------------------------------------------------------------
 
-PICTURES: dict[str, Callable[[str], Image.Image]] = {"header": header, "concurrency": concurrency}
+PICTURES: dict[str, Callable[[str], Image.Image]] = {"concurrency": concurrency}
 
 
 def differs(drawn: Image.Image, path: Path) -> bool:

@@ -109,7 +109,7 @@ def facts(saved: Saved) -> dict[str, str]:
         "resize_processes": seconds[f"Resize, {processes['workers']} processes"],
         "resize_speed_up": box["Speed-up, resize"].split()[0],
         "resize_busy": saved.number("conclusion-sentences", r"Resize: the CPU was busy for (\d+%)"),
-        "resize_start_up": saved.number("resize-compare", r"began after ([\d.]+) s"),
+        "resize_start_up": saved.number("resize-numbers", r"began after ([\d.]+) s"),
         "resize_gain_processes": saved.number("further-resize-chart", r"processes gained a factor of ([\d.]+)"),
         "resize_gain_threads": saved.number("further-resize-chart", r"and threads ([\d.]+) over"),
         "images_mb": f"{float(serial['MB written']):.0f}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import html
 import io
 import sys
@@ -37,7 +38,12 @@ def progress(iterable: Iterable[T], description: str, total: int | None = None, 
 
 def say(text: str) -> None:
     """Print a sentence in lines that a saved notebook shows without breaking words."""
-    print("\n".join(textwrap.fill(line, 96) for line in text.splitlines()))
+    print(folded(text))
+
+
+def folded(text: str) -> str:
+    """In lines that a saved notebook shows without breaking words."""
+    return "\n".join(textwrap.fill(line, 96) for line in text.splitlines())
 
 
 def progress_line(total: int, description: str, unit: str = " photos", initial: int = 0) -> tqdm:
@@ -98,9 +104,9 @@ class _OneOutput(io.TextIOBase):
 def show(description: str) -> None:
     """Show the current matplotlib chart and close it. The description is for readers who can't see it.
 
-    It is the picture's alternative text, which the HTML report reads. JupyterLab and Notebook give pictures no
-    alternative text (https://github.com/jupyter/enhancement-proposals/issues/120), so it can be unfolded below
-    the chart as well. Outside of a notebook the chart is shown without it.
+    It is the picture's alternative text, which the HTML report reads, and stands in the PNG itself. JupyterLab and
+    Notebook give pictures no alternative text (https://github.com/jupyter/enhancement-proposals/issues/120), so it can
+    be unfolded below the chart as well. Outside of a notebook the chart is shown without it.
     """
     import matplotlib.pyplot as plt
 
@@ -110,7 +116,7 @@ def show(description: str) -> None:
     from IPython.display import display
 
     png = io.BytesIO()
-    plt.savefig(png, format="png", bbox_inches="tight")
+    plt.savefig(png, format="png", bbox_inches="tight", metadata={"Description": description})
     plt.close()
     picture = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": description}
     unfold = f"<details><summary>The chart in words</summary><p>{html.escape(description)}</p></details>"
@@ -125,6 +131,7 @@ class StatusBox:
         from IPython.display import display
 
         self.who = {"Name": name or "(not given)", "Student number": number or "(not given)"}
+        self.given = f"{name}|{number}"
         self.full = False
         self.handle = display(_table(self.who | {"Runs now": "nothing yet"}), display_id=True)
 
@@ -150,6 +157,12 @@ def status_box(name: str, number: str) -> StatusBox:
 
 
 _status: list[StatusBox] = []
+
+
+def student() -> str:
+    """Eight hexadecimal digits of the name and number that the box shows; "" if neither was given."""
+    who = "|".join(box.given for box in _status)
+    return hashlib.sha256(who.encode()).hexdigest()[:8] if who.strip("|") else ""
 
 
 def _table(facts: Mapping[str, object]) -> HTML:

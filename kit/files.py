@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -34,7 +35,7 @@ def write(path: Path | str, content: bytes | Callable[[BinaryIO], object]) -> in
             else:
                 file.write(content)
             size = file.tell()
-        os.replace(part, path)
+        _replace(part, path)
         return size
     except BaseException:
         with contextlib.suppress(OSError):
@@ -42,10 +43,22 @@ def write(path: Path | str, content: bytes | Callable[[BinaryIO], object]) -> in
         raise
 
 
+def _replace(path: Path | str, target: Path | str) -> None:
+    """os.replace, with a few short tries: on Windows it is refused while a virus scanner, or the client of a folder in
+    the cloud, holds one of the files open.
+    """
+    for pause in (0.05, 0.1, 0.2):
+        try:
+            return os.replace(path, target)
+        except PermissionError:
+            time.sleep(pause)
+    return os.replace(path, target)
+
+
 def move(path: Path, target: Path) -> None:
     """Move a file, whole at any moment, to another disk as well."""
     try:
-        os.replace(path, target)
+        _replace(path, target)
     except OSError as problem:
         if problem.errno != errno.EXDEV:
             raise
@@ -80,7 +93,13 @@ def delete_leftovers(folders: Iterable[Path] = ()) -> None:
 
 def plain(problem: OSError) -> str:
     """Trouble with a file in a few plain words, without its path."""
-    return problem.strerror or str(problem) or type(problem).__name__
+    words = problem.strerror or str(problem) or type(problem).__name__
+    moved = [os.path.dirname(os.fsdecode(name)) or "." for name in (problem.filename, problem.filename2) if name]
+    if isinstance(problem, PermissionError) and len(moved) == 2 and all(os.access(path, os.W_OK) for path in moved):
+        words += (
+            " (does a virus scanner or OneDrive, Dropbox or iCloud hold the file open? take a folder outside of it)"
+        )
+    return words
 
 
 def _where(problem: OSError) -> str:

@@ -21,12 +21,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from kit.errors import FileProblem
 from kit.items import Outcome, Photo, Status, failed
-from kit.machine import end_with_parent, waited_for_a_cpu
-from kit.rehearsal import STAGE, rehearse
+from kit.machine import end_with_parent, waited_before, waited_for_a_cpu
+from kit.rehearsal import SCRIPT, STAGE, rehearse
 
 JOURNAL = ".outcomes"  # folder inside of a timed run's folder: one file for each worker
 JOURNAL_VARIABLE = "ASSIGNMENT_JOURNAL"  # the same for work that goes to another folder by mistake
-STOP = "stop"  # file inside of the journal: after an interrupt nothing more is begun
+STOP = os.path.join(STAGE, "stop")  # file inside of the journal: after an interrupt nothing more is begun
 INTERRUPTED = "interrupted"
 _RAISED = "raised-"  # begins the name of a file there: exceptions that a worker's calls stopped with
 _LOST = "lost-"  # begins the name of an empty file there: a worker could not note an Outcome, for this reason (errno)
@@ -52,19 +52,20 @@ def recorded(
 
     @functools.wraps(function)
     def recorded_function(*arguments: Any, **named: Any) -> Outcome:
-        started, cpu, queued = clock(), time.thread_time(), waited_for_a_cpu()
+        started, cpu, queued = clock(), time.thread_time(), waited_before()
         end_with_parent()
         try:
             item, folder, *rest = parameters.bind(*arguments, **named).arguments.values()
             under_way.add(threading.get_ident())
-            if journal := _journal_of(folder):
+            # Few calls of the system: with many threads, each one is a turn with the GIL.
+            if (journal := _journal_of(folder)) and os.path.exists(stage := os.path.join(journal, STAGE)):
                 if os.path.exists(os.path.join(journal, STOP)):
                     return replace(failed(name_of(item), INTERRUPTED, tries=0), worker=worker())
-                if os.path.exists(stage := os.path.join(journal, STAGE)):
+                if os.path.exists(os.path.join(stage, SCRIPT)):
                     outcome = rehearse(stage, name_of(item), worker(), folder, rest)
-                    return note(outcome, folder, started)
+                    return _note(outcome, journal, started)
             outcome = work(item, folder, *rest)
-            return note(outcome, folder, started, time.thread_time() - cpu, waited_for_a_cpu() - queued)
+            return _note(outcome, journal, started, time.thread_time() - cpu, waited_for_a_cpu() - queued)
         except Exception as problem:  # a programming error, such as a missing argument: its caller may hide it
             if journal := os.environ.get(JOURNAL_VARIABLE, ""):
                 with contextlib.suppress(OSError):
@@ -76,16 +77,19 @@ def recorded(
     return recorded_function
 
 
-def note(outcome: Outcome, folder: Path | str, started: float, cpu: float = 0.0, queued: float = 0.0) -> Outcome:
+def note(outcome: Outcome, folder: Path | str, started: float) -> Outcome:
     """Complete an Outcome, which ends now, and write it into the journal of the timed run in `folder`, if there is one.
 
     Args:
         started: when the item was begun, in seconds on time.perf_counter.
-        cpu: seconds of CPU time.
-        queued: seconds of waiting for a CPU.
     """
-    outcome = replace(outcome, started=started, finished=clock(), cpu=cpu, queued=queued, worker=worker())
-    journal = _journal_of(folder)
+    return _note(outcome, _journal_of(folder), started)
+
+
+def _note(outcome: Outcome, journal: str, started: float, cpu: float = 0.0, queued: float = 0.0) -> Outcome:
+    finished = clock()
+    queued = min(queued, finished - started)
+    outcome = replace(outcome, started=started, finished=finished, cpu=cpu, queued=queued, worker=worker())
     if not journal or outcome.error == INTERRUPTED:
         return outcome
     try:
@@ -151,5 +155,5 @@ def interrupted() -> bool:
 
 def _journal_of(folder: Path | str) -> str:
     """The journal for work that goes to this folder; "" outside of a timed run."""
-    journal = os.path.join(folder, JOURNAL)
-    return journal if os.path.exists(journal) else os.environ.get(JOURNAL_VARIABLE, "")
+    journal, named = os.path.join(folder, JOURNAL), os.environ.get(JOURNAL_VARIABLE, "")
+    return journal if journal == named or os.path.exists(journal) else named

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kit.items import Outcome, Status, failed
 
-STAGE = "rehearsal"  # folder inside of the journal
+STAGE = "orders"  # folder inside of the journal: it is there if workers are to rehearse, or to stop
 SCRIPT, PICTURE = "script.json", "picture.jpg"  # what is rehearsed; what stands for a finished file
 BEGUN, RELEASED = "begun", "released"  # the item that is held was begun; it may go on
 ALONE = "alone"  # nobody else will come: items wait for others no longer; with a worker's name, its item does not

@@ -22,7 +22,7 @@ from kit.display import progress_line, quiet
 from kit.errors import UnequalWork, WorkerLost, interruptible
 from kit.files import CACHE, digests, move, on_disk
 from kit.items import Outcome, Photo, Status
-from kit.machine import deaf_workers
+from kit.machine import cpu_of_others, deaf_workers
 from kit.predictions import Prediction, predicted
 
 
@@ -39,6 +39,7 @@ class Run:
         outcomes: what the workers noted, in the order in which they finished.
         files: SHA-256 of every file in the run's folder, by name.
         prediction: the speed-up that was expected when it began.
+        others: seconds of CPU time that other programs took meanwhile; None where the system does not tell.
     """
 
     task: str
@@ -50,6 +51,7 @@ class Run:
     files: dict[str, str] = field(repr=False)
     folder: Path = field(repr=False)
     prediction: Prediction | None = None
+    others: float | None = None
 
     @property
     def workers(self) -> int:
@@ -184,9 +186,11 @@ def timed_run(function: Callable, items: Sequence[Photo | Path], *arguments: obj
     with _interruptible(task) as folders:
         folders.append(folder := _empty(function.__name__))
         own, expected = list(items), predicted(task)  # a function may empty its list
+        before = cpu_of_others()
         started, wall = _timed(function, task, folders, own, folder, *arguments)
+        others = None if before is None else max(0.0, (cpu_of_others() or 0) - before)
         run = _run_of(task, tuple(map(journal.name_of, items)), wall, started, folder)
-        return replace(run, prediction=expected)
+        return replace(run, prediction=expected, others=others)
 
 
 def timed_pipeline(function: Callable, photos: Sequence[Photo], *arguments: object) -> tuple[Run, Run]:
@@ -209,7 +213,19 @@ def timed_pipeline(function: Callable, photos: Sequence[Photo], *arguments: obje
 
 def _run_of(task: str, items: tuple[str, ...], wall: float, started: float, folder: Path) -> Run:
     with on_disk("The run"):
-        return Run(task, items, wall, started, journal.worker(), journal.read(folder), digests(folder), folder)
+        outcomes = whole_microseconds(journal.read(folder), started)
+        wall = round(wall, 6)
+        return Run(task, items, wall, started, journal.worker(), outcomes, digests(folder), folder)
+
+
+def whole_microseconds(outcomes: Sequence[Outcome], started: float) -> tuple[Outcome, ...]:
+    """With times as a notebook saves them (evidence.py), so that all that is computed again comes out the same."""
+
+    def whole(outcome: Outcome) -> Outcome:
+        times = {name: started + round(getattr(outcome, name) - started, 6) for name in ("started", "finished")}
+        return replace(outcome, **times, **{n: round(getattr(outcome, n), 6) for n in ("waited", "cpu", "queued")})
+
+    return tuple(map(whole, outcomes))
 
 
 @contextlib.contextmanager
@@ -269,7 +285,9 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         for folder in folders:
             with contextlib.suppress(OSError):
-                (folder / journal.JOURNAL / journal.STOP).touch()
+                order = folder / journal.JOURNAL / journal.STOP
+                order.parent.mkdir(exist_ok=True)
+                order.touch()
         journal.stopping.set()  # ends pauses; whoever wakes up must find STOP
         (before if callable(before) else signal.default_int_handler)(number, frame)
 
@@ -382,6 +400,7 @@ def joined(run: Run, more: Run) -> Run:
         run,
         items=run.items + more.items,
         wall=run.wall + more.wall,
+        others=None if run.others is None or more.others is None else run.others + more.others,
         outcomes=(*run.outcomes, *shifted),
         files=run.files | more.files,
     )

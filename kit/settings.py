@@ -53,6 +53,7 @@ class Settings:
     thumbnail_size: int = 200  # pixels, longer side
     latency_ms: int = 60  # practice server: median wait before an answer
     bandwidth_mbit: int = 64  # practice server: per connection; 0 for no limit
+    seed: str = ""  # practice server: a class with a catalogue for each student
     quota: int = 50  # practice server: API requests per hour
     scheduler: str = ""  # address of a Dask scheduler; empty: a cluster of processes on this machine
     going_further: bool = True  # run the optional last part of the notebook
@@ -64,6 +65,7 @@ _TEXTS = {
     ("unsplash", "dataset"): "dataset",
     ("unsplash", "quality"): "quality",
     ("cluster", "scheduler"): "scheduler",
+    ("practice", "seed"): "seed",
     ("notebook", "going_further"): "going_further",
 }
 # section, option -> field of Settings, smallest and largest number
@@ -124,8 +126,11 @@ def load_settings(path: Path | str = "config.ini") -> Settings:
             f"{path.name}: dataset = {_shown(dataset)} is not there: give the path of photos.tsv "
             "as seen from the notebook's folder, or leave it empty."
         )
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,40}", seed := texts.get("seed", "")):
+        raise SettingsError(f"{path.name}: seed = {_shown(seed)} must be a number or a word of letters and digits.")
     return Settings(
         access_key=Secret(key),
+        seed=seed,
         dataset=dataset,
         quality=quality,
         scheduler=scheduler,

@@ -71,9 +71,7 @@ class Source:
 
     def server_cpu(self) -> float:
         """CPU seconds that the practice server has used so far; 0 for Unsplash."""
-        import psutil  # comes with Jupyter
-
-        return sum(psutil.Process(self.server.process.pid).cpu_times()[:2]) if self.server else 0.0
+        return self.server.cpu() if self.server else 0.0
 
     def close(self) -> None:
         """Stop the practice server, if this is one."""
@@ -169,6 +167,7 @@ def connect(settings: Settings) -> Source:
             server = practice.start(
                 CACHE / "practice",
                 photos=settings.photos,
+                seed=settings.seed,
                 latency=settings.latency_ms / 1000,
                 bandwidth=settings.bandwidth_mbit * 1e6 / 8,
                 quota=settings.quota,
@@ -177,7 +176,7 @@ def connect(settings: Settings) -> Source:
             )
         except practice.PracticeError as problem:
             raise SourceError(str(problem)) from None
-    slug = f"practice-{settings.photos}-{server.version}"
+    slug = "-".join(filter(None, ("practice", str(settings.photos), server.version, settings.seed)))
     return Source("the practice server", slug, server.api, [server.images], Secret(server.key), server)
 
 

@@ -114,48 +114,107 @@ def _exchange(address: str, key: Secret | None) -> Answer:
         NoAnswer: trouble on the way.
         ValueError: the address makes no sense.
     """
-    from requests.utils import select_proxy
     from urllib3.exceptions import HTTPError
 
-    host = _host(address)
-    request = copy.copy(host.request)
-    request.prepare_url(address, None)
+    host, headers = _host(address), {}
     if key:
-        request.headers = host.request.headers.copy()
-        request.headers["Authorization"] = f"Client-ID {key.reveal()}"
-        request.headers["Accept-Version"] = "v1"
-        request.headers["Accept-Encoding"] = "gzip"  # unlike images, JSON shrinks
+        headers["Authorization"] = f"Client-ID {key.reveal()}"
+        headers["Accept-Version"] = "v1"
+        headers["Accept-Encoding"] = "gzip"  # unlike images, JSON shrinks
     sent, problem = time.perf_counter(), None
     try:
-        with host.adapter.send(
-            request, stream=True, timeout=TIMEOUT, verify=host.verify, proxies=host.proxies
-        ) as answer:
-            waited, headers = time.perf_counter() - sent, answer.headers
-            if (whole_number(headers.get("Content-Length")) or 0) > LARGEST:
+        answer = host.send(address, headers)
+        try:
+            waited, told = time.perf_counter() - sent, answer.headers
+            if (whole_number(told.get("Content-Length")) or 0) > LARGEST:
                 raise NoAnswer("the answer is larger than any photo")
             # At once, not in pieces: every piece costs a turn with the GIL.
-            body = answer.raw.read(LARGEST if "Content-Length" not in headers else None, decode_content=True)
-        return Answer(answer.status_code, headers, body, waited)
+            body = answer.read(LARGEST if "Content-Length" not in told else None, decode_content=True)
+            if "Content-Length" not in told and answer.read(1):
+                raise NoAnswer("the answer is larger than any photo")
+        except BaseException:
+            answer.close()  # there may be more to come: another request must not get it
+            raise
+        finally:
+            answer.release_conn()
+        return Answer(answer.status, told, body, waited)
     except (OSError, HTTPError) as found:  # a RequestException is an OSError
-        if isinstance(found, ValueError) and not select_proxy(address, host.proxies):  # InvalidURL, LocationParseError
+        if isinstance(found, ValueError) and not host.proxy:  # InvalidURL, LocationParseError
             raise
         problem = _no_answer(found)
+    except NoAnswer as found:
+        problem = found
     except KeyboardInterrupt:
         pass
+    finally:
+        headers.clear()  # a traceback that shows variables must not show the key
     if problem and problem.lasting:
         _hosts.clear()  # the environment may be mended before the next call: look again
     # Raised out here, without the exception before: its frames and its request hold the key.
     raise problem or KeyboardInterrupt
 
 
-@dataclass(frozen=True)
 class _Host:
-    """What all exchanges with a host share: connections, and a request that only lacks its address."""
+    """What all exchanges with a host share: its connections, proxy and certificates, as requests finds them.
 
-    adapter: Any = field(repr=False)  # requests.adapters.HTTPAdapter
-    request: Any = field(repr=False)  # requests.PreparedRequest
-    proxies: dict[str, str]
-    verify: bool | str
+    A requests.Session would look these up again for each photo. Its adapter makes the connections, and then they are
+    used as the adapter does, without what it does around each request: that and the adapter's own `send` take more CPU
+    time than the rest of a download (benchmarks/results.md).
+    """
+
+    def __init__(self, name: str, local: bool):
+        """`local`: a practice server is behind no proxy."""
+        import requests
+        from requests.utils import select_proxy
+
+        session = requests.Session()
+        found = session.merge_environment_settings(name, {}, None, None, None)
+        session.trust_env = False  # no password of a .netrc file goes to a host
+        session.headers["Accept-Encoding"] = "identity"  # images don't shrink
+        self.request = session.prepare_request(requests.Request("GET", name))
+        self.proxies = {} if local else dict(found["proxies"])
+        self.proxy = select_proxy(name, self.proxies)
+        self.verify = found["verify"]
+        self._pool: Any = None
+
+    def send(self, address: str, more: Mapping[str, str]) -> Any:
+        """A urllib3 answer whose body has not been read yet. `more`: headers.
+
+        Raises:
+            ValueError: the address makes no sense.
+            OSError, urllib3.exceptions.HTTPError: trouble on the way.
+        """
+        from urllib3.util import Timeout
+
+        if not self._pool:
+            self._open()
+        target = _PLAIN.fullmatch(address)
+        if target and not self.proxy:
+            path = target[1]
+        else:
+            request = copy.copy(self.request)
+            request.prepare_url(address, None)
+            path = self._adapter.request_url(request, self.proxies)
+        headers = {**self.request.headers, **more}
+        connect, read = TIMEOUT
+        return self._pool.urlopen(
+            "GET", path, headers=headers, redirect=False, assert_same_host=False, preload_content=False,
+            decode_content=False, retries=False, timeout=Timeout(connect=connect, read=read),
+        )  # fmt: skip
+
+    def _open(self) -> None:
+        from requests.adapters import HTTPAdapter
+
+        with _lock:
+            if not self._pool:
+                adapter = HTTPAdapter(pool_connections=1, pool_maxsize=256)
+                pool = adapter.get_connection_with_tls_context(self.request, self.verify, proxies=self.proxies)
+                adapter.cert_verify(pool, str(self.request.url), self.verify, None)
+                self._adapter, self._pool = adapter, pool
+
+
+# An address that can be sent as it is; requests looks at any other one.
+_PLAIN = re.compile(r"https?://[\w.:-]+(/[!-\"$-~]*)", re.ASCII)
 
 
 _hosts: dict[tuple[int, str], _Host] = {}
@@ -163,31 +222,14 @@ _lock = threading.Lock()
 
 
 def _host(address: str) -> _Host:
-    """Connections for this address's host, shared by all threads of a process and kept between two requests.
-
-    Keyed by process: a forked worker must not write on the connections of its parent. Proxies and certificates of
-    the environment are looked up here, once, because a requests.Session would do it again for each photo. The
-    request is prepared once as well: that and the adapter's own `send` save a third of the CPU time of a download
-    (benchmarks/results.md).
-    """
+    """Shared by all threads of a process. Keyed by it: a forked worker must not write on its parent's connections."""
     parts = urlsplit(address)
     name = f"{parts.scheme}://{parts.netloc}"
     key = os.getpid(), name
     if not (host := _hosts.get(key)):
-        import requests
-        from requests.adapters import HTTPAdapter
-
         with _lock:
             if not (host := _hosts.get(key)):
-                session = requests.Session()
-                found = session.merge_environment_settings(name, {}, None, None, None)
-                local = parts.hostname in ("127.0.0.1", "localhost")  # a practice server is behind no proxy
-                session.trust_env = False  # no password of a .netrc file goes to a host
-                session.headers["Accept-Encoding"] = "identity"  # images don't shrink
-                request = session.prepare_request(requests.Request("GET", name))
-                adapter = HTTPAdapter(pool_connections=1, pool_maxsize=256)
-                proxies = {} if local else dict(found["proxies"])
-                host = _hosts[key] = _Host(adapter, request, proxies, found["verify"])
+                host = _hosts[key] = _Host(name, local=parts.hostname in ("127.0.0.1", "localhost"))
     return host
 
 
@@ -209,8 +251,8 @@ _LASTING = {
     "http://NAME:PASSWORD@HOST:PORT",
     "only use HTTP": "the proxy speaks no TLS: its address in HTTPS_PROXY must begin with http://",
     "SOCKS": "a SOCKS proxy needs one more package: run %pip install pysocks and restart the kernel",
-    "Invalid(Proxy)?URL|LocationParse": "the address of the proxy makes no sense: it must look like http://HOST:PORT "
-    "in HTTPS_PROXY",
+    "Invalid(Proxy)?URL|LocationParse|ProxyScheme": "the address of the proxy makes no sense: it must look like "
+    "http://HOST:PORT in HTTPS_PROXY",
     "CA certificate bundle|X509|PEM lib": "REQUESTS_CA_BUNDLE names no file of certificates: correct it or unset it",
     "has expired|not yet valid": "the certificate has expired or is not valid yet (is this computer's clock right?)",
     "(Hostname|IP address) mismatch": "the certificate is for another host (a log-in page of the Wi-Fi?)",

@@ -67,6 +67,10 @@ class PracticeServer:
         """What the server has seen so far: requests, images, most images at once, remaining quota."""
         return self._call("/practice/stats")
 
+    def cpu(self) -> float:
+        """Seconds of CPU time that the server has used: by its own account, as its process may have a launcher."""
+        return self._call("/practice/cpu")["seconds"]
+
     def sent(self) -> dict[str, int]:
         """How often each photo was sent since the server was started, by photo id."""
         return self._call("/practice/sent")
@@ -81,9 +85,10 @@ class PracticeServer:
         self._call("/practice/faults", json.dumps(rules).encode())
 
 
-OPTIONS: dict[str, tuple[float, str]] = {  # name -> default, and what it means
+OPTIONS: dict[str, tuple[float | str, str]] = {  # name -> default, and what it means
     "photos": (1500, "size of the catalogue"),
     "pictures": (1500, "most photographs that are drawn; a larger catalogue shows them again under other ids"),
+    "seed": ("", "a number or a word that gives the pictures other ids and other metadata"),
     "latency": (0.06, "median wait before an answer begins, in seconds"),
     "spread": (0.25, "how much the waits differ (sigma of a log-normal distribution), 0: all alike"),
     "bandwidth": (8e6, "bytes per second for each connection, 0: no limit"),
@@ -95,7 +100,7 @@ OPTIONS: dict[str, tuple[float, str]] = {  # name -> default, and what it means
 
 
 def start(
-    cache: Path | str, report: Callable[[int, int], None] = lambda done, total: None, **options: float
+    cache: Path | str, report: Callable[[int, int], None] = lambda done, total: None, **options: float | str
 ) -> PracticeServer:
     """Start a practice server which ends with this process.
 
@@ -133,9 +138,8 @@ def start(
                 done, total = map(int, rest.split())
                 report(done, total)
             elif word == "ready":
-                server = PracticeServer(
-                    process=process, latency=chosen["latency"], bandwidth=chosen["bandwidth"], **json.loads(rest)
-                )
+                wait, speed = float(chosen["latency"]), float(chosen["bandwidth"])
+                server = PracticeServer(process=process, latency=wait, bandwidth=speed, **json.loads(rest))
                 atexit.register(server.close)
                 return server
     except BaseException:  # interrupted while it draws: leave no server behind

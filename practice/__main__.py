@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kit.machine import usable_cpus
 from practice import OPTIONS
-from practice.catalogue import Catalogue
+from practice.catalogue import DRAWINGS, Catalogue
 from practice.pictures import draw_missing, version
 from practice.server import Server
 
@@ -20,13 +20,17 @@ from practice.server import Server
 def main() -> None:
     parser = argparse.ArgumentParser("python -m practice", description="A local stand-in for the Unsplash API.")
     for name, (default, meaning) in OPTIONS.items():
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"{meaning} (default {default:g})")
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"{meaning} (default {default})")
     parser.add_argument("--port", type=int, default=0, help="port of the API (default: the system picks one)")
     parser.add_argument("--cache", type=Path, default=Path("cache/practice"), help="folder of the drawn photos")
     parser.add_argument("--embedded", action="store_true", help="end when standard input closes; machine output")
     options = parser.parse_args()
     if options.embedded:
-        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+        # On a handle of its own: on Windows a process that is started while another thread reads from standard input
+        # waits for that read (https://github.com/python/cpython/issues/78961).
+        pipe = os.dup(0)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        threading.Thread(target=lambda: (os.read(pipe, 1), os._exit(0)), daemon=True).start()
     try:
         asyncio.run(serve(options))
     except KeyboardInterrupt:
@@ -43,7 +47,7 @@ async def serve(options: argparse.Namespace) -> None:
     folder, colours = draw_missing(
         options.cache, Catalogue(pictures).entries, options.workers or min(usable_cpus(), 61), report
     )
-    catalogue = Catalogue(options.photos, colours=colours, pictures=pictures)
+    catalogue = Catalogue(options.photos, options.seed or DRAWINGS, colours, pictures)
     behaviour = ("latency", "spread", "bandwidth", "quota", "hour", "repeats")
     server = Server(catalogue, folder, **{name: getattr(options, name) for name in behaviour})
     server.listen(options.port)

@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import NormalDist
-from time import monotonic, time
+from time import monotonic, process_time, time
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -258,6 +258,8 @@ class Server:
         if request.path == "/practice/stats":
             return as_json({name: self.stats[name] for name in ("requests", "images", "peak", "refused", "leaks")}
                            | {"remaining": self.quota - self.used})  # fmt: skip
+        if request.path == "/practice/cpu":
+            return as_json({"seconds": process_time()})
         if request.path == "/practice/sent":
             return as_json(self.sent)
         if request.path == "/practice/faults" and request.method == "POST":

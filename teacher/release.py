@@ -20,7 +20,7 @@ HANDED_OUT = (
     "assignment.ipynb", "helpers.py", "kit/*.py", "checks/*.py", "practice/**/*.py", "config.ini.example",
     "requirements.txt", "README.md", "LICENSE", "images/.gitkeep", "thumbnails/.gitkeep",
     # Pages that show no solution, and the pictures of these pages and of the README.
-    "docs/concepts.md", "docs/troubleshooting.md", "docs/concurrency-*.webp", "docs/threads-*.png",
+    "docs/concepts.md", "docs/troubleshooting.md", "docs/evidence.md", "docs/concurrency-*.webp", "docs/threads-*.png",
     "docs/timeline-*.png", "docs/unsplash-steps.gif",
 )  # fmt: skip
 

@@ -277,3 +277,15 @@ def test_orientations(catalogue: Catalogue) -> None:
     assert 100 * np.mean([ratio < 1 for ratio in ratios]) == pytest.approx(66, abs=3)  # portrait
     assert 0 < 100 * np.mean([ratio == 1 for ratio in ratios]) < 2
     assert not [ratio for ratio in ratios if ratio != 1 and 0.96 < ratio < 1.04]
+
+
+def test_another_seed_gives_the_same_pictures_with_other_ids_and_other_metadata() -> None:
+    common, own = Catalogue(200), Catalogue(200, "s123")
+    pictures = [[(e.seed, e.width, e.height) for e in one.entries] for one in (common, own)]
+    assert pictures[0] == pictures[1]
+    assert not {e.id for e in common.entries} & {e.id for e in own.entries}
+    both = [[one.record(entry, API, IMAGES) for entry in one.entries] for one in (common, own)]
+    for field in ("likes", "downloads", "created_at"):
+        assert sum(a[field] == b[field] for a, b in zip(*both, strict=True)) < 40
+    assert [e.id for e in Catalogue(200, "s123").entries] == [e.id for e in own.entries]
+    assert [e.id for e in Catalogue(200, "s124").entries] != [e.id for e in own.entries]

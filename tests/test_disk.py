@@ -336,3 +336,22 @@ def test_the_whole_way_works_in_a_folder_with_any_name(
     assert problems(run) == []
     assert [path.name for path in helpers.keep(run, "thumbnails")] == [path.name for path in paths]
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("refused", [2, 99])
+def test_a_file_that_another_program_holds_open_for_a_moment(
+    tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    replace, tries = os.replace, []
+
+    def held(source: str, target: str) -> None:
+        tries.append(source)
+        if len(tries) <= refused:
+            raise PermissionError(13, "Permission denied", source, None, target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", held)
+    outcome = make_thumbnail(images[0], tmp_path, 200)
+    assert outcome.status is (Status.DONE if refused == 2 else Status.FAILED)
+    assert refused == 2 or "OneDrive" in outcome.error
+    assert len(list(tmp_path.iterdir())) == (refused == 2)  # and nothing half-written

@@ -679,3 +679,10 @@ def test_help_explains_every_option() -> None:
     assert run.returncode == 0 and run.stderr == ""
     for option in [*practice.OPTIONS, "port", "cache"]:
         assert re.search(rf"--{option} {option.upper()}\s+[a-zA-Z]", run.stdout)
+
+
+def test_a_catalogue_of_ones_own(start: Start) -> None:
+    with start(seed="s123") as own, start() as common:
+        found = [{record["id"] for record in ask(one, "/photos?per_page=30").json()} for one in (own, common)]
+        assert len(found[0]) == 30 and not found[0] & found[1]
+        assert own.version == common.version  # the same drawings

@@ -23,6 +23,7 @@ import pytest
 from conftest import ROOT
 
 import practice
+from benchmarks import classroom
 from tests import published as publication
 from tests.published import published, unpack_published
 
@@ -262,6 +263,18 @@ def test_a_file_that_was_not_published_is_no_reason_to_skip() -> None:
 def test_pictures_are_what_their_script_draws(script: str) -> None:
     found = subprocess.run([sys.executable, ROOT / "docs" / script, "--check"], capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
+
+
+def test_the_race_is_that_of_the_saved_run(project: Path) -> None:
+    unpack_published(project, "kit", "practice")
+    command = [sys.executable, project / "docs" / "draw_race.py", "--check"]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    notebook = project / "assignment.ipynb"
+    other = classroom.student(notebook.read_bytes(), 1)
+    notebook.write_bytes(other)
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 1 and "of another run" in found.stderr
 
 
 def test_another_picture_is_noticed() -> None:

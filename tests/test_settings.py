@@ -116,6 +116,7 @@ size = 99
 [practice]
 latency_ms = 1
 bandwidth_mbit = 0
+seed = s123
 quota = 4
 [cluster]
 scheduler = tls://node-1.example:8786
@@ -134,7 +135,7 @@ going_further = no
 def test_every_option_is_read(content: str) -> None:
     assert plain(load_settings(config(content))) == {
         "access_key": KEY, "dataset": ".", "photos": 61, "quality": "full", "threads": 3, "processes": 5,
-        "thumbnail_size": 99, "latency_ms": 1, "bandwidth_mbit": 0, "quota": 4,
+        "thumbnail_size": 99, "latency_ms": 1, "bandwidth_mbit": 0, "seed": "s123", "quota": 4,
         "scheduler": "tls://node-1.example:8786", "going_further": False,
     }  # fmt: skip
 
@@ -176,6 +177,9 @@ CHOICES = {
     ),
     "[notebook]\ngoing_further": (
         {"yes": True, "No": False, "true": True, "off": False}, ("maybe",), "must be yes or no",
+    ),
+    "[practice]\nseed": (
+        {"": "", "123": "123", "s12_3-x": "s12_3-x"}, ("a b", "../x", "ü", "x" * 41), "must be a number or a word",
     ),
     "[cluster]\nscheduler": (
         {"": "", "tcp://10.0.0.1:8786": "tcp://10.0.0.1:8786", "node-1.example:8786": "node-1.example:8786"},

@@ -19,6 +19,8 @@ from .exif import shot_of
 from .records import Entry, record_of
 from .sampling import between, letters
 
+DRAWINGS = 2026  # seed of the pictures and their cameras: the same in every catalogue, so they are drawn once
+
 
 class Catalogue:
     """All photos of one practice server.
@@ -27,13 +29,14 @@ class Catalogue:
     `index % pictures` under an id of their own. `colours` holds the colour ("#rrggbb") that was measured from
     each drawn picture, by picture number; a picture without one has a null colour, as the API allows.
 
-    Photo `index` depends on `seed` and `pictures` alone: a small catalogue is the beginning of a larger one.
+    Photo `index` depends on `seed` and `pictures` alone: a small catalogue is the beginning of a larger one. Another
+    seed, a number or a word, gives the same pictures under other ids, with other likes, downloads, names and dates.
     """
 
     def __init__(
         self,
         size: int = 1500,
-        seed: int = 2026,
+        seed: int | str = DRAWINGS,
         colours: Mapping[int, str] | None = None,
         pictures: int = 1500,
     ) -> None:
@@ -57,7 +60,7 @@ class Catalogue:
             uploaded = round((SNAPSHOT - DAY * between(AGE_DAYS, rng.random())) * 1000)
             image = f"{kind}-{uploaded}-{letters(rng, HEX_DIGITS, 12)}"
             if index < pictures:
-                shot = shot_of(seed, index)
+                shot = shot_of(DRAWINGS, index)
                 entry = Entry(index, photo_id, image, shot.seed, shot.width, shot.height)
             else:
                 entry = replace(entries[index % pictures], index=index, id=photo_id, image=image)
@@ -83,6 +86,6 @@ class Catalogue:
         it is the shorter item of `GET /photos` (Unsplash API documentation, "List photos").
         """
         picture = entry.index % self.pictures
-        shot = shot_of(self.seed, picture)
+        shot = shot_of(DRAWINGS, picture)
         scene, colour = describe(shot.seed, shot.orientation), self.colours.get(picture)
         return record_of(self.seed, entry, scene, shot.camera, colour, api, images, full)

@@ -81,7 +81,7 @@ class Entry:
 
 
 def record_of(
-    seed: int,
+    seed: int | str,
     entry: Entry,
     scene: Scene,
     camera: Camera | None,
@@ -180,7 +180,7 @@ def _photographer_number(rng: Random) -> int:
     return FREQUENT + int(rng.random() * (PHOTOGRAPHERS - FREQUENT))
 
 
-def _user(seed: int, number: int, api: str, images: str) -> dict[str, Any]:
+def _user(seed: int | str, number: int, api: str, images: str) -> dict[str, Any]:
     """The `user` object of photographer `number` (0..PHOTOGRAPHERS-1): the same in all of their photos."""
     rng = Random(f"{seed}/photographer/{number}")
     # A step without common factors with the number of names visits all of them, and neighbours differ in

@@ -1,0 +1,1 @@
+"""For teachers: the students' version, and the class report. Students get nothing of this folder."""

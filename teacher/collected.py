@@ -1,0 +1,190 @@
+"""What a teacher has collected: finds the notebooks in a folder, and reads each one. Nothing of a submission is run.
+
+Submissions are hostile until shown otherwise: archives are read in memory and within limits, nothing is unpacked, and
+what can't be read is a row that says why.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from checks import saved
+from checks.saved import Submission
+from kit import sentences
+
+MOST_MEMBERS = 5_000  # of an archive
+LARGEST_ARCHIVE = 200_000_000  # bytes of an archive inside of another one
+MOST_PIXELS = 4_000_000  # of a picture; a chart has a tenth of that
+SKIPPED = {".ipynb_checkpoints", "autograded", "feedback", "release", "source", "__MACOSX", ".venv"}
+CHARTS = ("download-compare", "resize-compare", "conclusion-table")  # ids of the cells whose charts a grader reads
+# Names that learning platforms give, and which part is the student.
+PLATFORMS = (
+    re.compile(r"^(?P<who>.+?)_\d+_assignsubmission_[a-z]+(_|$)"),  # Moodle, a folder or a file
+    re.compile(r"^.+?_(?P<who>[^_]+)_attempt_\d{4}(-\d\d){5}"),  # Blackboard
+    re.compile(r"^(?P<who>[^_]+)(_LATE)?_\d+_\d+_"),  # Canvas
+)
+
+
+def found_in(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """(student, path, member) of every notebook and of every archive with one; member: path inside of it, or "".
+
+    An archive that can't be opened is among them, so that it becomes a row.
+    """
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if SKIPPED & {*parts} or not path.is_file() or path.is_symlink():
+            continue
+        if path.suffix == ".ipynb":
+            yield _student(parts), str(path), ""
+        elif path.suffix == ".zip":
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    names = _members(archive)
+            except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
+                names = []
+            inside = [name for name in names if name.endswith((".ipynb", ".zip"))]
+            # One submission, or the download of a whole class: then each member names its student.
+            for name in inside or [""]:
+                own = _student(tuple(name.split("/"))) if len(inside) > 1 else ""
+                yield own or _student(parts), str(path), name
+
+
+def _members(archive: zipfile.ZipFile) -> list[str]:
+    names = [info.filename for info in archive.infolist()[:MOST_MEMBERS] if not info.is_dir()]
+    return [name for name in names if not SKIPPED & {*name.split("/")}]
+
+
+def _student(parts: tuple[str, ...]) -> str:
+    """Who a path belongs to: what a platform's name says, else the first folder, else the file."""
+    for part in parts:
+        for pattern in PLATFORMS:
+            if named := pattern.match(part):
+                return named["who"]
+    return parts[0] if len(parts) > 1 else Path(parts[0]).stem
+
+
+def content_of(path: str, member: str) -> bytes:
+    """The bytes of a notebook.
+
+    Raises:
+        ValueError: there is none, or more than a notebook may have.
+    """
+    try:
+        if path.endswith(".ipynb"):
+            with Path(path).open("rb") as file:
+                return file.read(saved.LARGEST + 1)
+        with zipfile.ZipFile(path) as archive:
+            if member.endswith(".zip"):
+                inner = io.BytesIO(_limited(archive, member, LARGEST_ARCHIVE))
+                with zipfile.ZipFile(inner) as second:
+                    names = [name for name in _members(second) if name.endswith(".ipynb")]
+                    if not names:
+                        raise ValueError("the archive holds no notebook")
+                    return _limited(second, names[0], saved.LARGEST)
+            if not member:
+                raise ValueError("the archive holds no notebook")
+            return _limited(archive, member, saved.LARGEST)
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, NotImplementedError, KeyError):
+        raise ValueError("the file can't be read, or is encrypted") from None
+
+
+def _limited(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    with archive.open(name) as file:  # what the archive says of its size may be wrong
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"{name[-80:]!r} is larger than {most / 1e6:,.0f} MB")
+    return content
+
+
+def row_of(number: int, student: str, path: str, member: str, folder: str, modules: str) -> dict[str, Any]:
+    """One submission as a row of the report; its charts go into `folder`. Runs in a worker process, and never raises.
+
+    Args:
+        modules: fingerprint of the modules that were handed out.
+    """
+    row: dict[str, Any] = {"student": student, "file": Path(path).name + (f" / {member}" if member else "")}
+    try:
+        content = content_of(path, member)
+        found = saved.read(content, modules)
+        row |= {"notebook": hashlib.sha256(content).hexdigest()[:16], **_facts(found)}
+        row["pictures"] = list(_pictures(found, Path(folder), number))
+    except (ValueError, MemoryError, RecursionError) as problem:
+        row["broken"] = str(problem) or "it is too large to be read"
+    except Exception as problem:  # noqa: BLE001 - one submission must not end the report
+        row["broken"] = f"reading it ended with {type(problem).__name__}"
+    return row
+
+
+def _facts(found: Submission) -> dict[str, Any]:
+    runs = {
+        f"{stage} {way}": one
+        for stage, both in found.runs.items()
+        for way, one in zip(("serial", "parallel"), both, strict=False)
+    }
+    first = next(iter(runs.values()), None)
+    about = first.about if first else {}
+    machine = _plain(about.get("machine"))
+    cpus = re.match(r"\d+", machine.get("CPUs", ""))
+    row: dict[str, Any] = {
+        "name": found.name, "number": found.number, "verdicts": found.verdicts, "box": found.box,
+        "source": str(about.get("source", ""))[:80], "settings": _plain(about.get("settings")),
+        "machine": machine, "CPUs": int(cpus[0]) if cpus else None,
+        "photos": len(first.run.done) if first else None,
+        "answers": found.answers, "code": found.code, "codes": {t: alike(s) for t, s in found.code.items()},
+        "findings": [*found.refused, *found.findings], "notes": found.notes,
+        "runs": {}, "gains": {}, "predictions": {},
+    }  # fmt: skip
+    for name, one in runs.items():
+        run = one.run
+        records = hashlib.sha256(repr(run.outcomes).encode()).hexdigest()[:16]
+        row["runs"][name] = run.row() | {"others": run.others, "start-up": run.start_up, "records": records}
+    for stage, pair in found.pairs.items():
+        row["gains"][stage] = sentences.gain(pair)
+        row["predictions"][stage] = pair[1].prediction and pair[1].prediction.number
+    return row
+
+
+def _plain(values: object) -> dict[str, str]:
+    """A few names and texts, whatever a file claims."""
+    return {str(k)[:40]: str(v)[:300] for k, v in list(values.items())[:20]} if isinstance(values, dict) else {}
+
+
+def alike(source: str) -> str:
+    """Digest of code up to names and layout; "" if it is no Python."""
+    try:
+        tree = ast.parse(source[:100_000])
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return ""
+    names: dict[str, str] = {}
+    shape = []
+    for node in ast.walk(tree):
+        given = getattr(node, "id", getattr(node, "arg", getattr(node, "name", "")))
+        shape.append(
+            f"{type(node).__name__} {names.setdefault(given, str(len(names))) if isinstance(given, str) else ''}"
+        )
+    return hashlib.sha256("\n".join(shape).encode()).hexdigest()[:12]
+
+
+def _pictures(found: Submission, folder: Path, number: int) -> Iterator[dict[str, str]]:
+    """The charts, decoded within limits and written again, with their texts."""
+    charts = [chart for cell in found.cells if cell.id in CHARTS for chart in cell.pictures()]
+    for place, (content, alt) in enumerate(charts[:6]):
+        try:
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise ValueError("too many pixels")
+                name = f"{number:04d}-{place}.png"
+                image.convert("RGB").quantize(64).save(folder / name, "PNG", compress_level=6)
+        except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
+            continue
+        yield {"file": name, "alt": alt[:1000]}

@@ -1,0 +1,237 @@
+"""Grade all submissions, several at once, each within limits: `make grade`, or `python -m teacher.grade`.
+
+Every submission gets a copy of the gradebook, which nbgrader fills; what it says is merged into gradebook.db by this
+program alone, because a gradebook can't take two writers (nbgrader, issue 174). Who was graded before is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import io
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+import helpers
+from kit.display import progress_line
+from practice.catalogue import Catalogue
+from practice.pictures import draw_missing
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSIGNMENT, PHOTOS = "assignment", 60
+PICTURES = Path("cache") / "grading"  # the photographs that submissions are graded with: drawn once, copied to each
+OWN = Path("grading")  # gradebooks and logs of single submissions, until they are merged
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may take before it is ended."""
+
+    minutes: float = 10
+    memory: float = 3000  # MB, of all its processes
+    processes: int = 100
+    disk: float = 500  # MB
+
+
+def main() -> None:
+    default = Limits()
+    parser = argparse.ArgumentParser("python -m teacher.grade", description=__doc__)
+    parser.add_argument("students", nargs="*", help="names of folders in submitted/ (all)")
+    parser.add_argument("--workers", type=int, default=helpers.usable_cpus(), help="at once (as many as CPUs)")
+    parser.add_argument("--points", type=Path, help="grade nothing: take the points of the class report from this CSV")
+    parser.add_argument("--again", action="store_true", help="grade also who was graded before")
+    for name, value in vars(default).items():
+        parser.add_argument(f"--{name}", type=type(value), default=value, help=f"limit for each ({value:g})")
+    asked = parser.parse_args()
+    if not (Path("gradebook.db").exists() and Path("source", ASSIGNMENT).is_dir()):
+        sys.exit("There is no gradebook here: run make student once, in the folder of the project.")
+    if asked.points:
+        give_points(asked.points)
+        return
+    found = sorted(path.parent.name for path in Path("submitted").glob(f"*/{ASSIGNMENT}"))
+    students = asked.students or found
+    if missing := set(students) - set(found):
+        sys.exit(f"Not in submitted/: {', '.join(sorted(missing))}")
+    if not students:
+        sys.exit(f"There is no submission: put each one into submitted/NAME/{ASSIGNMENT}/.")
+    todo = students if asked.again else [student for student in students if not graded(student)]
+    limits = Limits(asked.minutes, asked.memory, asked.processes, asked.disk)
+    failed = grade_all(todo, asked.workers, limits)
+    print(f"{len(todo) - len(failed)} graded now, {len(students) - len(todo)} before.")
+    for student, reason in sorted(failed.items()):
+        print(f"  {student}: NOT GRADED: {reason}. Log: {OWN / student}.log")
+    tell(students)
+    sys.exit(bool(failed))
+
+
+def graded(student: str) -> bool:
+    """Whether what lies in submitted/ was graded already."""
+    done = Path("autograded", student, ASSIGNMENT, f"{ASSIGNMENT}.ipynb")
+    handed_in = Path("submitted", student, ASSIGNMENT, f"{ASSIGNMENT}.ipynb")
+    return done.exists() and (not handed_in.exists() or done.stat().st_mtime > handed_in.stat().st_mtime)
+
+
+def grade_all(students: Sequence[str], workers: int, limits: Limits) -> dict[str, str]:
+    """Grade these, several at once; returns who could not be graded, and why."""
+    if not students:
+        return {}
+    draw_missing(PICTURES, Catalogue(PHOTOS).entries, workers, lambda done, total: None)
+    OWN.mkdir(exist_ok=True)
+    failed = {}
+    with ThreadPoolExecutor(workers) as executor, progress_line(len(students), "Grading", unit=" submissions") as line:
+        for student, reason in helpers.as_done(executor, grade, students, [limits] * len(students), limit=2 * workers):
+            if not (reason := reason or merge(student)):
+                (OWN / f"{student}.db").unlink()
+                (OWN / f"{student}.log").unlink()
+            else:
+                failed[student] = reason
+                shutil.rmtree(Path("autograded", student, ASSIGNMENT), ignore_errors=True)
+            line.update()
+    return failed
+
+
+def grade(student: str, limits: Limits) -> tuple[str, str]:
+    """Let nbgrader grade one submission; returns the student, and why it failed or ""."""
+    own = OWN / f"{student}.db"
+    shutil.copy("gradebook.db", own)
+    command = [
+        sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT, f"--student={student}", "--force",
+        f"--CourseDirectory.db_url=sqlite:///{own.resolve()}",
+    ]  # fmt: skip
+    with (OWN / f"{student}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        reason = _watched(psutil.Process(process.pid), Path("autograded", student), limits)
+        code = process.wait()
+    return student, reason or ("nbgrader failed" if code else "")
+
+
+def _watched(process: psutil.Process, folder: Path, limits: Limits) -> str:
+    """Wait until a process and all that it started have ended. Why they were ended, or ""."""
+    began, seen, reason = time.monotonic(), {process}, ""
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and not reason:
+        with contextlib.suppress(psutil.Error):
+            seen |= set(process.children(recursive=True))
+        alive = [one for one in seen if one.is_running()]
+        memory = sum(map(_memory, alive)) / 1e6
+        if time.monotonic() - began > 60 * limits.minutes:
+            reason = f"it took more than {limits.minutes:g} minutes"
+        elif memory > limits.memory:
+            reason = f"it took more than {limits.memory:g} MB of memory"
+        elif len(alive) > limits.processes:
+            reason = f"it started more than {limits.processes} processes"
+        elif _size(folder) / 1e6 > limits.disk:
+            reason = f"it wrote more than {limits.disk:g} MB"
+        time.sleep(0.2)
+    for _ in range(50 if reason else 1):  # what it left behind, and what that starts while it is being ended
+        with contextlib.suppress(psutil.Error):
+            seen |= {child for one in list(seen) if one.is_running() for child in one.children(recursive=True)}
+        if not (alive := [one for one in seen if one.is_running() and _status(one) != psutil.STATUS_ZOMBIE]):
+            break
+        for one in alive:
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+        psutil.wait_procs(alive, timeout=0.2)
+    return reason
+
+
+def _memory(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return process.memory_info().rss
+    return 0
+
+
+def _status(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return process.status()
+    return psutil.STATUS_ZOMBIE
+
+
+def _size(folder: Path) -> int:
+    """Bytes in a folder, which changes meanwhile."""
+    found = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found += os.lstat(os.path.join(where, name)).st_size  # noqa: PTH118 - thousands, several times a second
+    return found
+
+
+def merge(student: str) -> str:
+    """Take what nbgrader gave to one submission into gradebook.db; points given by people stay. Why not, or ""."""
+    from nbgrader.api import Gradebook, MissingEntry
+
+    try:
+        with Gradebook(f"sqlite:///{OWN / student}.db") as own, Gradebook("sqlite:///gradebook.db") as book:
+            given = own.find_submission(ASSIGNMENT, student)
+            book.update_or_create_student(student)
+            book.update_or_create_submission(ASSIGNMENT, student, timestamp=given.timestamp)
+            for notebook in given.notebooks:
+                for grade in notebook.grades:
+                    kept = book.find_grade(grade.name, notebook.name, ASSIGNMENT, student)
+                    kept.auto_score = grade.auto_score
+                    kept.needs_manual_grade = grade.needs_manual_grade
+                for comment in notebook.comments:
+                    kept = book.find_comment(comment.name, notebook.name, ASSIGNMENT, student)
+                    kept.auto_comment = comment.auto_comment
+            book.db.commit()
+    except MissingEntry:
+        return "nbgrader wrote no points"
+    return ""
+
+
+def give_points(path: Path) -> None:
+    """Points and remarks that people gave in the class report, into gradebook.db."""
+    from nbgrader.api import Gradebook, MissingEntry
+
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
+        given = [(row["student"], row["question"], float(row["points"] or 0), row["remark"]) for row in rows]
+    except (OSError, UnicodeDecodeError, KeyError, ValueError) as problem:
+        sys.exit(f"{path} is not a table of the class report: {type(problem).__name__}. Nothing was changed.")
+    with Gradebook("sqlite:///gradebook.db") as book:
+        for student, question, points, remark in given:
+            try:
+                grade = book.find_grade(question, ASSIGNMENT, ASSIGNMENT, student)
+                comment = book.find_comment(question, ASSIGNMENT, ASSIGNMENT, student)
+            except MissingEntry:
+                print(f"  {student}, {question}: not in the gradebook")
+                continue
+            if not 0 <= points <= grade.max_score:
+                print(
+                    f"  {student}, {question}: {points:g} is more than the {grade.max_score:g} points that it is worth"
+                )
+                continue
+            grade.manual_score, grade.needs_manual_grade = points, False
+            comment.manual_comment = remark or None
+        book.db.commit()
+        tell(sorted({one[0] for one in given}))
+
+
+def tell(students: Iterable[str]) -> None:
+    """The points of the program, and which answers nobody has read yet."""
+    from nbgrader.api import Gradebook, MissingEntry
+
+    with Gradebook("sqlite:///gradebook.db") as book:
+        for student in students:
+            with contextlib.suppress(MissingEntry):
+                given = book.find_submission(ASSIGNMENT, student)
+                grades = [grade for notebook in given.notebooks for grade in notebook.grades]
+                unread = sorted(grade.name for grade in grades if grade.needs_manual_grade)
+                rest = f"; not read yet: {', '.join(unread)}" if unread else ""
+                print(f"  {student}: {given.score:g} of {given.max_score:g} points{rest}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""make grade: several submissions at once, hostile ones among them, and the same points as one after the other gives.
+
+The assignment is a small one, because here it is the grading that is tried; test_teacher.py grades the real one.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from conftest import ROOT, until
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -r requirements-teacher.txt")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nbgrader can't hand out and collect on Windows")
+
+SUBMITTED = {  # a student's code -> points of the program, or why there are none
+    "right": ("x = 2", 4.0),
+    "wrong": ("x = 3", 0.0),
+    "error": ("x = 1 / 0", 0.0),
+    "prints": ("x = 2\nprint('my own line')", 4.0),
+    "endless": ("while True:\n    pass", "it took more than 0.3 minutes"),
+    "hungry": ("import time\nx = bytearray(700_000_000)\ntime.sleep(99)", "it took more than 600 MB of memory"),
+    "many": (
+        "import subprocess, sys\n"
+        "x = [subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)'], start_new_session=True)\n"
+        "     for _ in range(30)]\nx[0].wait()",
+        "it started more than 20 processes",
+    ),
+    "filling": ("import time\nopen('full', 'wb').truncate(400_000_000)\ntime.sleep(99)", "it wrote more than 300 MB"),
+}  # fmt: skip
+LIMITS = ("--minutes=0.3", "--memory=600", "--processes=20", "--disk=300", "--workers=2")
+
+
+def about(name: str, **more: object) -> dict:
+    known = {"grade_id": name, "schema_version": 3, "task": False, "grade": False, "solution": False, "locked": False}
+    return {"nbgrader": known | more}
+
+
+def assignment() -> nbformat.NotebookNode:
+    own = new_code_cell("### BEGIN SOLUTION\nx = 2\n### END SOLUTION", metadata=about("own", solution=True), id="own")
+    hidden = "### BEGIN HIDDEN TESTS\nfour = 4 if x == 2 else 0\n### END HIDDEN TESTS\nfour"
+    four = new_code_cell(hidden, metadata=about("four", grade=True, locked=True, points=4), id="four")
+    text = "Why?\n\n### BEGIN SOLUTION\nBecause.\n### END SOLUTION"
+    said = new_markdown_cell(
+        text, metadata=about("question-why", grade=True, solution=True, points=3), id="question-why"
+    )
+    return new_notebook(cells=[own, four, said])
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher's folder, with what was handed in; one has outputs of an own run."""
+    folder = tmp_path_factory.mktemp("grade")
+    (folder / "source" / "assignment").mkdir(parents=True)
+    nbformat.write(assignment(), folder / "source" / "assignment" / "assignment.ipynb")
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    run(folder, "nbgrader", "generate_assignment", "assignment", "--log-level=ERROR")
+    for name, (code, _) in SUBMITTED.items():
+        notebook = nbformat.read(folder / "release" / "assignment" / "assignment.ipynb", as_version=4)
+        notebook.cells[0].source = code
+        if name != "wrong":
+            notebook.cells[2].source = "Why?\n\nBecause it is so."
+        if name == "right":
+            notebook.cells[0].outputs = [new_output("stream", text="of the student's own run")]
+        (place := folder / "submitted" / name / "assignment").mkdir(parents=True)
+        nbformat.write(notebook, place / "assignment.ipynb")
+    return folder
+
+
+def run(folder: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    variables = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "JUPYTER_CONFIG_DIR": str(folder / "none")}
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, encoding="utf-8", timeout=300)
+
+
+def grades(folder: Path) -> dict[tuple[str, str], tuple]:
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
+        return {
+            (given.student.id, grade.name): (grade.auto_score, grade.needs_manual_grade)
+            for given in book.assignment_submissions("assignment")
+            for grade in given.notebooks[0].grades
+        }
+
+
+@pytest.fixture(scope="module")
+def told(course: Path) -> str:
+    done = run(course, "teacher.grade", *LIMITS)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr  # some could not be graded
+    return done.stdout
+
+
+def test_each_has_its_points_or_its_reason(course: Path, told: str) -> None:
+    found = grades(course)
+    for name, (_, points) in SUBMITTED.items():
+        if isinstance(points, str):
+            assert f"{name}: NOT GRADED: {points}" in told
+            assert (name, "four") not in found and not (course / "autograded" / name / "assignment").exists()
+        else:
+            assert found[name, "four"] == (points, False)
+            assert f"{name}: {points:g} of 7 points" in told
+    assert "4 graded now, 0 before." in told
+    assert told.count("not read yet: question-why") == 3  # one is blank
+
+
+def test_nothing_goes_on_that_was_ended(told: str) -> None:
+    sleepers = [
+        p for p in psutil.process_iter(["cmdline"]) if "import time; time.sleep(99)" in (p.info["cmdline"] or [])
+    ]
+    until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in sleepers), "all had ended")
+
+
+def test_the_gradebook_is_that_of_one_after_the_other(course: Path, told: str, tmp_path: Path) -> None:
+    right = [name for name, (_, points) in SUBMITTED.items() if isinstance(points, float)]
+    for name in ("source", "release"):
+        shutil.copytree(course / name, tmp_path / name)
+    for name in right:
+        shutil.copytree(course / "submitted" / name, tmp_path / "submitted" / name)
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    run(tmp_path, "nbgrader", "generate_assignment", "assignment", "--force", "--log-level=ERROR")
+    done = run(tmp_path, "nbgrader", "autograde", "assignment", "--log-level=ERROR")
+    assert done.returncode == 0, done.stderr
+    assert grades(tmp_path) == grades(course)
+
+
+def test_what_stays_is_the_notebook_with_the_students_own_outputs(course: Path, told: str) -> None:
+    folder = course / "autograded" / "right" / "assignment"
+    assert [path.name for path in folder.iterdir()] == ["assignment.ipynb"]
+    own, four, _ = nbformat.read(folder / "assignment.ipynb", as_version=4).cells
+    assert own.outputs[0].text == "of the student's own run"
+    assert four.outputs[0].data["text/plain"] == "4" and "HIDDEN" not in four.source
+    graded = nbformat.read(course / "autograded" / "prints" / "assignment" / "assignment.ipynb", as_version=4)
+    assert graded.cells[0].outputs[0].text == "my own line\n"  # it was handed in without outputs
+    assert not list((course / "grading").glob("right.*"))
+
+
+def test_going_on_grades_only_the_rest(course: Path, told: str) -> None:
+    before = (course / "autograded" / "right" / "assignment" / "assignment.ipynb").stat().st_mtime_ns
+    shutil.rmtree(course / "autograded" / "wrong")
+    done = run(course, "teacher.grade", "right", "wrong", *LIMITS)
+    assert done.returncode == 0 and "1 graded now, 1 before." in done.stdout
+    assert (course / "autograded" / "right" / "assignment" / "assignment.ipynb").stat().st_mtime_ns == before
+
+
+def test_points_of_the_class_report_are_taken(course: Path, told: str, tmp_path: Path) -> None:
+    rows = [["student", "question", "points", "remark"], ["right", "question-why", "2.5", "Two\nlines"],
+            ["nobody", "question-why", "1", ""], ["prints", "question-why", "9", ""]]  # fmt: skip
+    with (tmp_path / "points.csv").open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+    done = run(course, "teacher.grade", f"--points={tmp_path / 'points.csv'}")
+    assert done.returncode == 0, done.stderr
+    assert "right: 6.5 of 7 points\n" in done.stdout and "nobody, question-why: not in the gradebook" in done.stdout
+    assert "prints, question-why: 9 is more than the 3 points" in done.stdout
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    done = run(course, "teacher.grade", f"--points={tmp_path / 'other.csv'}")
+    assert done.returncode == 1 and "is not a table of the class report" in done.stderr
+
+
+def test_what_is_missing_is_said(tmp_path: Path, course: Path) -> None:
+    assert "run make student once" in run(tmp_path, "teacher.grade").stderr
+    assert "Not in submitted/: nobody" in run(course, "teacher.grade", "nobody").stderr
