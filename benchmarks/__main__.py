@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="measure nothing, only write the pages again")
     asked = parser.parse_args()
     if asked.quick:
-        asked.rounds, asked.photos = 1, 24
+        asked.rounds, asked.photos, common.AGAIN = 1, 24, 0
     options = common.Options(asked.rounds, asked.photos, asked.corpus, asked.cache.resolve())
     output = options.cache / "benchmarks" / "quick" if asked.quick else common.ROOT / "benchmarks"
     kept = output / "rounds"

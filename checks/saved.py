@@ -169,8 +169,12 @@ def read(content: bytes, modules: str = "") -> Submission:
 
 def _given(name: str, sources: str) -> str:
     """A text that the first cell sets."""
-    found = re.search(rf"""(?m)^{name} *= *(["'])(.{{0,80}}?)\1""", sources)
-    return found[2] if found else ""
+    found = re.search(rf"""(?m)^{name} *= *(["'].{{0,80}}["']) *$""", sources)
+    try:
+        value = ast.literal_eval(found[1]) if found else ""
+    except (SyntaxError, ValueError):
+        return ""
+    return value if isinstance(value, str) else ""
 
 
 def _saved(code: Sequence[Cell], findings: list[str]) -> Iterator[Saved]:

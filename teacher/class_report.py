@@ -67,7 +67,10 @@ def report(folder: Path, to: Path, workers: int, modules: str = "") -> list[Row]
     rows = sorted(found, key=lambda row: row["student"].casefold())
     reference = saved.cells_of((ROOT / "assignment.ipynb").read_bytes())
     questions = {cell.id: _model(cell.source) for cell in reference if cell.id.startswith("question-")}
-    code = {tag[9:]: cell.source for cell in reference for tag in cell.tags if tag.startswith("exercise:")}
+    code = {
+        tag.removeprefix("exercise:"): re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", cell.source)
+        for cell in reference for tag in cell.tags if tag.startswith("exercise:")
+    }  # fmt: skip
     compare_all(rows, {id: parts["asked"] for id, parts in questions.items()})
     points(rows, folder)
     write(to / "index.html", page({"questions": questions, "reference": code, "rows": rows}).encode())
@@ -190,7 +193,7 @@ def page(told: Mapping[str, object]) -> str:
     }
     policy = f"default-src 'none'; img-src 'self' file:; {'; '.join(' '.join(one) for one in allowed.items())}"
     data = json.dumps(told, ensure_ascii=True).replace("<", "\\u003c").replace("&", "\\u0026")
-    return text.replace("POLICY", policy).replace("DATA", data)
+    return text.replace("{{POLICY}}", policy).replace("{{DATA}}", data)
 
 
 def _model(source: str) -> dict[str, str]:

@@ -39,7 +39,7 @@ class Limits:
 
     minutes: float = 10
     memory: float = 3000  # MB, of all its processes
-    processes: int = 100
+    processes: float = 100
     disk: float = 500  # MB
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--points", type=Path, help="grade nothing: take the points of the class report from this CSV")
     parser.add_argument("--again", action="store_true", help="grade also who was graded before")
     for name, value in vars(default).items():
-        parser.add_argument(f"--{name}", type=type(value), default=value, help=f"limit for each ({value:g})")
+        parser.add_argument(f"--{name}", type=float, default=value, help=f"limit for each ({value:g})")
     asked = parser.parse_args()
     if not (Path("gradebook.db").exists() and Path("source", ASSIGNMENT).is_dir()):
         sys.exit("There is no gradebook here: run make student once, in the folder of the project.")
@@ -130,7 +130,7 @@ def _watched(process: psutil.Process, folder: Path, limits: Limits) -> str:
         elif memory > limits.memory:
             reason = f"it took more than {limits.memory:g} MB of memory"
         elif len(alive) > limits.processes:
-            reason = f"it started more than {limits.processes} processes"
+            reason = f"it started more than {limits.processes:g} processes"
         elif _size(folder) / 1e6 > limits.disk:
             reason = f"it wrote more than {limits.disk:g} MB"
         time.sleep(0.2)

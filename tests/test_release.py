@@ -71,7 +71,13 @@ def test_all_modules_and_the_pages_without_solutions_are_there(folder: Path, tex
     for room in ("kit", "checks", "practice"):
         code = {path.relative_to(ROOT) for path in (ROOT / room).rglob("*") if path.is_file() and path.suffix != ".pyc"}
         assert code and all((folder / name).is_file() for name in code)
-    assert set(texts) == {"README.md", "docs/concepts.md", "docs/troubleshooting.md", "assignment.ipynb"}
+    assert set(texts) == {
+        "README.md",
+        "docs/concepts.md",
+        "docs/troubleshooting.md",
+        "docs/evidence.md",
+        "assignment.ipynb",
+    }
 
 
 def test_no_link_is_dead(folder: Path, texts: dict[str, str]) -> None:

@@ -267,6 +267,8 @@ def test_only_what_was_handed_out_is_expected(own: bytes) -> None:
 def test_what_a_run_says_of_itself_comes_back(own: bytes) -> None:
     found = saved.read(own)
     assert (found.name, found.number) == ("Ada Lovelace", "s000001")
+    for name in ('Grace "Amazing" O\'Hopper', "Łukasz", "{x}"):
+        assert saved.read(classroom.remade(json.loads(own), lambda run: run, name, "s1")).findings == []
     assert found.verdicts == {"download": "RIGHT", "resize": "RIGHT"} and set(found.code) == {"download", "resize"}
     assert len(found.answers) == 3 and found.box["Student number"] == "s000001"
     for stage, (serial, parallel) in found.pairs.items():

@@ -179,7 +179,7 @@ CHOICES = {
         {"yes": True, "No": False, "true": True, "off": False}, ("maybe",), "must be yes or no",
     ),
     "[practice]\nseed": (
-        {"": "", "123": "123", "s12_3-x": "s12_3-x"}, ("a b", "../x", "ü", "x" * 41), "must be a number or a word",
+        {"": "", "123": "123", "s12_3-x": "s12_3-x"}, ("a b", "../x", "ü", "a.b"), "must be a number or a word",
     ),
     "[cluster]\nscheduler": (
         {"": "", "tcp://10.0.0.1:8786": "tcp://10.0.0.1:8786", "node-1.example:8786": "node-1.example:8786"},

@@ -285,7 +285,7 @@ def feedback(course: Course, student: str) -> str:
 def test_students_get_what_they_need_and_nothing_else(course: Course) -> None:
     modules = {path.relative_to(ROOT) for room in ("kit", "checks", "practice") for path in modules_in(ROOT / room)}
     names = ("assignment.ipynb", "helpers.py", "config.ini.example", "requirements.txt", "README.md", "LICENSE",
-             "images/.gitkeep", "thumbnails/.gitkeep", "docs/concepts.md", "docs/troubleshooting.md",
+             "images/.gitkeep", "thumbnails/.gitkeep", "docs/concepts.md", "docs/troubleshooting.md", "docs/evidence.md",
              "docs/unsplash-steps.gif")  # fmt: skip
     found = {path.relative_to(course.release) for path in course.release.rglob("*") if path.is_file()}
     pictures = ("concurrency", "threads", "timeline")
@@ -399,8 +399,7 @@ def test_files_and_cells_that_a_student_changed_are_the_teachers_again(graded: C
         assert (folder / name).read_bytes() == (ROOT / name).read_bytes()
     assert "believe me" not in str(notebook)
     assert "threads = 8" in (folder / "config.ini").read_text()
-    for task in ("download", "resize"):
-        assert shown(notebook, f"{task}-check").count("one after the other") == 1
+    assert "one after the other" in shown(notebook, "download-points")
     again = [c.source for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "resize-points"]
     assert again[0].startswith("# This cell (id:resize-points) was missing")
 
@@ -430,6 +429,11 @@ def test_the_key_is_in_nothing_that_is_handed_out_or_graded(graded: Course) -> N
     assert len(files) > 100
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
     assert "without a key" in shown(graded.autograded["reference"], "source")
+
+
+def test_the_grader_asks_for_another_size_than_everybody_has() -> None:
+    """A solution that ignores its argument is seen."""
+    assert helpers.Settings().thumbnail_size != grading.SIZE
 
 
 # --- What the grader compares ---------------------------------------------------------------------------------
