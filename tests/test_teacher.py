@@ -131,7 +131,6 @@ def tampered(notebook: nbformat.NotebookNode, folder: Path) -> None:
     cell(notebook, "download-check").source = f"download_verdict = ({ALWAYS_RIGHT})(0, 0)"
     cell(notebook, "download-points").source = "10"
     cell(notebook, "resize-check").source = f"resize_verdict = ({ALWAYS_RIGHT})(0, 0)"
-    cell(notebook, "resize-check").metadata.nbgrader.locked = False
     notebook.cells = [cell for cell in notebook.cells if cell.id != "resize-points"]
     cell(notebook, "download-reading").outputs = [nbformat.v4.new_output("display_data", {MIME: [1, "no table"]})]
     for room in ("checks", "kit"):
@@ -285,8 +284,8 @@ def feedback(course: Course, student: str) -> str:
 def test_students_get_what_they_need_and_nothing_else(course: Course) -> None:
     modules = {path.relative_to(ROOT) for room in ("kit", "checks", "practice") for path in modules_in(ROOT / room)}
     names = ("assignment.ipynb", "helpers.py", "config.ini.example", "requirements.txt", "README.md", "LICENSE",
-             "images/.gitkeep", "thumbnails/.gitkeep", "docs/concepts.md", "docs/troubleshooting.md", "docs/evidence.md",
-             "docs/unsplash-steps.gif")  # fmt: skip
+             "images/.gitkeep", "thumbnails/.gitkeep", "docs/concepts.md", "docs/troubleshooting.md",
+             "docs/evidence.md", "docs/unsplash-steps.gif")  # fmt: skip
     found = {path.relative_to(course.release) for path in course.release.rglob("*") if path.is_file()}
     pictures = ("concurrency", "threads", "timeline")
     page = {path.relative_to(ROOT) for name in pictures for path in ROOT.glob(f"docs/{name}-*")}
