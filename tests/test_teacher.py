@@ -354,10 +354,10 @@ def test_the_untouched_notebook_runs_to_its_end(graded: Course) -> None:
 
 def test_once_the_exercises_are_filled_all_the_rest_runs(graded: Course) -> None:
     notebook = graded.autograded["different"]
-    assert trouble(notebook) == ["download-check: all downloaded\n"]  # the student's own progress line
+    assert trouble(notebook) == []
     for task in ("download", "resize"):
-        assert f"RIGHT: {PHOTOS} items" in shown(notebook, f"{task}-check")
-        assert f"Equal work: {PHOTOS}" in shown(notebook, f"{task}-compare")
+        assert "a grader calls the function by itself" in shown(notebook, f"{task}-check")
+        assert "RIGHT: 24 items" in shown(notebook, f"{task}-points")
     assert "Both comparisons" in shown(notebook, "todo")
     assert trouble(graded.autograded["reference"]) == []
 
@@ -386,7 +386,7 @@ def test_grades_are_exported(graded: Course) -> None:
 def test_the_feedback_names_what_is_wrong(graded: Course) -> None:
     page = feedback(graded, "looks_fast")
     assert f"your function returned before the work was done: {PHOTOS - 1} of {PHOTOS - 1} items finished after" in page
-    assert page.count("They were submitted, but not waited for.") == 4  # in the check and in the grade, twice
+    assert page.count("They were submitted, but not waited for.") == 2
     assert "NOT ATTEMPTED YET" in feedback(graded, "untouched")
     assert "Traceback (most recent" not in feedback(graded, "untouched") + page
     assert "RIGHT: 24 items" in feedback(graded, "reference")
@@ -394,10 +394,8 @@ def test_the_feedback_names_what_is_wrong(graded: Course) -> None:
 
 def test_files_and_cells_that_a_student_changed_are_the_teachers_again(graded: Course) -> None:
     folder, notebook = graded.folder / "autograded" / "tampered" / "assignment", graded.autograded["tampered"]
-    for name in ("helpers.py", "kit/journal.py", "checks/__init__.py", "checks/grading.py"):
-        assert (folder / name).read_bytes() == (ROOT / name).read_bytes()
-    assert "believe me" not in str(notebook)
-    assert "threads = 8" in (folder / "config.ini").read_text()
+    assert [path.name for path in folder.iterdir()] == ["assignment.ipynb"]
+    assert "RIGHT" not in shown(notebook, "download-points")
     assert "one after the other" in shown(notebook, "download-points")
     again = [c.source for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "resize-points"]
     assert again[0].startswith("# This cell (id:resize-points) was missing")
@@ -405,9 +403,8 @@ def test_files_and_cells_that_a_student_changed_are_the_teachers_again(graded: C
 
 def test_what_a_notebook_replaces_while_it_runs_gains_nothing(graded: Course) -> None:
     notebook = graded.autograded["cheating"]
-    assert shown(notebook, "download-check") == "RIGHT: believe me"
+    assert shown(notebook, "download-check").startswith("RIGHT: believe me")
     assert "changes what it is graded with: checks.check." in shown(notebook, "download-points")
-    assert shown(notebook, "resize-check").startswith("RIGHT")  # nothing can be parallel with one worker
     assert "by the notebook's own thread, one after the other" in shown(notebook, "resize-points")
 
 
@@ -427,7 +424,7 @@ def test_the_key_is_in_nothing_that_is_handed_out_or_graded(graded: Course) -> N
     ] + [graded.folder / "gradebook.db"]  # fmt: skip
     assert len(files) > 100
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
-    assert "without a key" in shown(graded.autograded["reference"], "source")
+    assert "without a key" in shown(graded.autograded["different"], "source")
 
 
 def test_the_grader_asks_for_another_size_than_everybody_has() -> None:
