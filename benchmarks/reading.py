@@ -1,7 +1,7 @@
 """The class report: seconds and memory for a class of 500, and for one of 2,000.
 
-The submissions are the saved notebook with other names and times (classroom.py). For the largest class each is there
-more than once, under other names, so its report has more to say.
+The submissions are the saved notebook with other names and times (classroom.py). In the larger classes each is there
+more than once, under other names, so their reports have more to say.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.growth import beyond
 
 BESIDE = ()
 SIZES = (1 / 15, 1 / 3, 4 / 3)  # of the number of photos: 100, 500 and 2,000 submissions
-MADE = 1 / 3  # of the photos: so many different submissions
+MADE = 1 / 10  # of the photos: so many different submissions
 
 
 def make(folder: Path, sizes: Sequence[int], different: int) -> None:
