@@ -40,8 +40,8 @@ RUNS, DOWNLOAD, SOURCE, SAVED = (
     "tests/test_source.py",
     "tests/test_saved.py",
 )
-SUBMISSION, THUMBNAIL, RECORDS = "tests/test_submission.py", "tests/test_thumbnail.py", "tests/test_records.py"
-PRACTICE, PIPELINE, SECRETS = "tests/test_practice.py", "tests/test_pipeline.py", "tests/test_secrets.py"
+SUBMISSION, THUMBNAIL = "tests/test_submission.py", "tests/test_thumbnail.py"
+PRACTICE, PIPELINE = "tests/test_practice.py", "tests/test_pipeline.py"
 FAULTS = (
     # a figure, a grade or a solution that is handed out would be wrong
     Fault("kit/journal.py", "time.thread_time() - cpu", "time.process_time() - cpu", RUNS),
@@ -67,7 +67,6 @@ FAULTS = (
     Fault("checks/saved.py", "elif alts[words] != words:", "elif False:", SAVED),
     Fault("checks/saved.py", "if first.bytes != other.bytes", "if False and first.bytes != other.bytes", SAVED),
     Fault("checks/submission.py", "([\\w-]{20,})", "([\\w-]{43})", SUBMISSION),
-    Fault("kit/evidence.py", "if len(raw) != limit:", "if len(raw) > limit:", SAVED),
     # nothing lost, nothing asked for twice
     Fault("kit/many.py", "(Status.FAILED, Status.GONE)",
           "(Status.FAILED, Status.GONE, Status.SKIPPED)", PIPELINE),
@@ -80,13 +79,13 @@ FAULTS = (
     Fault("kit/transport.py", "or 0) > LARGEST", "or 0) > 10**18", DOWNLOAD),
     Fault("kit/transport.py", 'if "Content-Length" not in told and answer.read(1):', "if False:", DOWNLOAD),
     Fault("kit/transport.py", "headers = {**self.request.headers, **more}",
-          "self.request.headers.update(more); headers = dict(self.request.headers)", SECRETS),
+          "self.request.headers.update(more); headers = dict(self.request.headers)", SOURCE),
     Fault("kit/transport.py", "random.uniform(0.5, 1.5)", "1", DOWNLOAD),
     Fault("kit/transport.py", "bad == BAD_BODY_TRIES or", "", DOWNLOAD),
-    Fault("kit/metadata.py", "hour - time.time() % hour + min", "hour + min", RECORDS),
-    Fault("kit/metadata.py", " + min(5, hour / 10)", "", RECORDS),
-    Fault("kit/metadata.py", "fruitless == 5", "fruitless == 50", RECORDS),
-    Fault("kit/metadata.py", "os.fsync(file.fileno())", "pass", RECORDS),
+    Fault("kit/metadata.py", "hour - time.time() % hour + min", "hour + min", SOURCE),
+    Fault("kit/metadata.py", " + min(5, hour / 10)", "", SOURCE),
+    Fault("kit/metadata.py", "fruitless == 5", "fruitless == 50", SOURCE),
+    Fault("kit/metadata.py", "os.fsync(file.fileno())", "pass", SOURCE),
     Fault("kit/files.py",
           "    except BaseException:\n        with contextlib.suppress(OSError):\n            os.unlink(part)",
           "    except Exception:\n        with contextlib.suppress(OSError):\n            os.unlink(part)",
@@ -94,7 +93,6 @@ FAULTS = (
     Fault("kit/settings.py", "if not low <= number <= high:", "if not low <= number:", "tests/test_settings.py"),
     Fault("practice/catalogue/__init__.py", "shot_of(DRAWINGS, index)", "shot_of(seed, index)",
           "tests/test_catalogue.py"),
-    Fault("teacher/collected.py", "file.read(most + 1)", "file.read()", "tests/test_class.py -k hostile"),
     Fault("teacher/class_report.py", '.replace("<", "\\\\u003c")', "", "tests/test_class.py -k hostile"),
     Fault("teacher/grade.py", "elif memory > limits.memory:", "elif False:", "tests/test_grade.py"),
 )  # fmt: skip

@@ -421,3 +421,19 @@ def test_forked_child_does_not_share_the_connection_of_its_parent(host: Host, fo
         assert download_photo(third, folder).status is Status.DONE
     assert len(host.clients) == 2
     assert files(folder) == ["p0.jpg", "p1.jpg", "p2.jpg"]
+
+
+@pytest.mark.parametrize("padding", [1, 40])
+def test_a_jpeg_that_its_camera_padded_is_whole(host: Host, folder: Path, padding: int) -> None:
+    host.reply = lambda: (200, "image/jpeg", PICTURE + bytes(padding))
+    outcome = download_photo(Photo("padded", f"{host.address}/x"), folder)
+    assert (outcome.status, outcome.bytes) == (Status.DONE, len(PICTURE) + padding)
+
+
+def test_an_answer_larger_than_any_photo_is_not_read(
+    host: Host, folder: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "LARGEST", len(PICTURE) - 1)
+    outcome = download_photo(Photo("large", f"{host.address}/x"), folder)
+    assert (outcome.status, outcome.error) == (Status.FAILED, "the answer is larger than any photo")
+    assert not list(folder.iterdir())

@@ -171,6 +171,14 @@ def test_a_slow_second_stage_holds_the_first_one_back(photos: list[Photo], tmp_p
     assert 1 <= arrived <= 1 + 4 + 2 * 2 < len(photos)
 
 
+def test_a_photo_that_was_there_before_gets_its_thumbnail(
+    photos: list[Photo], tmp_path: Path, thumbnails: Path
+) -> None:
+    for photo in photos[:10]:
+        helpers.download_photo(photo, tmp_path)
+    assert len(list(both(photos, tmp_path, thumbnails))) == len(photos) == len(list(thumbnails.glob("*.jpg")))
+
+
 def test_a_download_that_is_gone_is_yielded_and_the_rest_goes_on(
     photos: list[Photo], tmp_path: Path, thumbnails: Path
 ) -> None:

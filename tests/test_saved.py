@@ -289,6 +289,12 @@ def test_what_is_probably_not_meant_is_noted(reference: bytes, own: bytes) -> No
     )
 
 
+def test_runs_of_other_bytes_are_no_equal_work(own: bytes) -> None:
+    notebook = json.loads(own)
+    records(notebook, "resize-check")["bytes"] = "0" * 16
+    assert looked_at(notebook) == ["resize: the two runs did not do equal work"]
+
+
 def test_a_seed_that_is_not_the_students_is_told(own: bytes) -> None:
     notebook = json.loads(own)
     for place in ("download-serial", "download-check"):
