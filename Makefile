@@ -39,7 +39,8 @@ bench: .venv/bench.stamp ## measure beside other tools, and write benchmarks/*.m
 	$(BIN)/python -m benchmarks $(PARTS)
 
 class: .venv/run.stamp ## read the submissions of a class: make class FROM=folder (for teachers)
-	$(BIN)/python -m teacher.class_report $(FROM)
+	@test -n "$(FROM)" || { echo "Say where they are: make class FROM=folder"; exit 1; }
+	$(BIN)/python -m teacher.class_report "$(FROM)"
 
 grade: .venv/teacher.stamp ## grade what lies in submitted/ (for teachers)
 	$(BIN)/python -m teacher.grade

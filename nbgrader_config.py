@@ -45,9 +45,8 @@ def prepare_grading(assignment: str, student: str, notebooks: list[str]) -> None
         (folder / "config.ini").write_text(GRADING, encoding="utf-8")
         (folder / "cache").mkdir(exist_ok=True)
         (folder / "cache" / "submitted-readings.json").write_text(json.dumps(readings), encoding="utf-8")
-        if (
-            drawn := submitted.parents[2] / "cache" / "grading"
-        ).exists():  # by `make grade`: they need not be drawn again
+        drawn = submitted.parents[2] / "cache" / "grading"  # by `make grade`: they need not be drawn again
+        if drawn.exists():
             shutil.copytree(drawn, folder / "cache" / "practice", dirs_exist_ok=True)
 
 
@@ -62,7 +61,7 @@ def finish_grading(assignment: str, student: str, notebooks: list[str]) -> None:
         graded = json.loads((folder / notebook.name).read_text(encoding="utf-8"))
         try:
             cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-            own = {cell["id"]: cell for cell in cells if cell["cell_type"] == "code"}
+            own = {cell.get("id"): cell for cell in cells if cell["cell_type"] == "code"}
             ran = any(cell.get("outputs") for cell in own.values())
         except (ValueError, KeyError, TypeError, AttributeError):
             own, ran = {}, False

@@ -22,6 +22,7 @@ from checks import saved
 from kit import display, evidence, runs, sentences
 from kit.runs import Run
 from kit.settings import Settings
+from teacher.collected import bare
 
 Notebook = dict[str, Any]
 
@@ -135,14 +136,8 @@ def _stream(cell: dict, text: str) -> None:
 
 
 def _described(picture: object, words: str) -> str:
-    """A PNG with another text in it (https://www.w3.org/TR/png-3/: chunks of length, name, content and CRC)."""
-    png = base64.b64decode(saved.joined(picture))
-    at, kept = 8, [png[:8]]
-    while at < len(png):
-        size = 12 + int.from_bytes(png[at : at + 4], "big")
-        if png[at + 4 : at + 8] not in (b"tEXt", b"iTXt"):
-            kept.append(png[at : at + size])
-        at += size
+    """A PNG with another text in it, behind its first chunk (w3.org/TR/png-3: length, name, content, CRC)."""
+    png = bare(base64.b64decode(saved.joined(picture)))
     told = b"iTXtDescription\0\0\0\0\0" + words.encode()
-    kept.insert(2, (len(told) - 4).to_bytes(4, "big") + told + zlib.crc32(told).to_bytes(4, "big"))
-    return base64.b64encode(b"".join(kept)).decode()
+    text = (len(told) - 4).to_bytes(4, "big") + told + zlib.crc32(told).to_bytes(4, "big")
+    return base64.b64encode(png[:33] + text + png[33:]).decode()

@@ -158,8 +158,7 @@ class _Host:
     """What all exchanges with a host share: its connections, proxy and certificates, as requests finds them.
 
     A requests.Session would look these up again for each photo. Its adapter makes the connections, and then they are
-    used as the adapter does, without what it does around each request: that and the adapter's own `send` take more CPU
-    time than the rest of a download (benchmarks/results.md).
+    used as the adapter does, without what it does around each request, which costs CPU time (benchmarks/results.md).
     """
 
     def __init__(self, name: str, local: bool):

@@ -110,39 +110,37 @@ def numbered(one: tuple[int, str, str, str], rest: tuple[str, str]) -> tuple[int
 # --- between submissions ------------------------------------------------------------------------------------------
 
 
-def compare_all(rows: Iterable[Row], asked: Mapping[str, str]) -> None:
+def compare_all(rows: Sequence[Row], asked: Mapping[str, str]) -> None:
     """What two submissions share and can't share by chance is a finding of both; equal code is only noted.
 
     Args:
         asked: the text of each question, with which an answer begins.
     """
-    shared: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows:
+    shared: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)  # by the places of rows: names may agree
+    for place, row in enumerate(rows):
         for name, run in row.get("runs", {}).items():
-            shared["records", run["records"]].append(row | {"of": name})
+            shared["records", run["records"]][place] = name
         for id, answer in row.get("answers", {}).items():
             words = re.sub(r"\W+", " ", answer.removeprefix(asked.get(id, ""))).strip().casefold()
             if len(words) > SHORT and saved.BLANK not in answer:
-                shared[id, words].append(row)
+                shared["answer", words][place] = id
         for task, code in row.get("codes", {}).items():
             if code:
-                shared[f"code of {task}", code].append(row)
-    by_file = {(row["student"], row["file"]): row for row in rows}
-    for (what, _), same in shared.items():
-        owners = {(row["student"], row["file"]) for row in same}
-        if len(owners) < 2:
-            continue
-        for owner in owners:
-            others = ", ".join(sorted(student for student, file in owners - {owner})[:5])
-            row = by_file[owner]
-            if what.startswith("code"):
-                row.setdefault("alike", {})[what.removeprefix("code of ")] = len(owners) - 1
-            elif what == "records":
-                row["findings"].append(f"the records of a run ({same[0]['of']}) are also those of {others}")
-            else:
-                row["findings"].append(f"the answer to {what} is, word for word, also that of {others}")
+                shared["code", code][place] = task
     for row in rows:
-        row["findings"] = list(dict.fromkeys(row.get("findings", [])))
+        row.setdefault("findings", [])
+    for (what, _), places in shared.items():
+        for place, name in places.items() if len(places) > 1 else ():
+            row, others = (
+                rows[place],
+                ", ".join(sorted(rows[other]["student"] for other in places if other != place)[:5]),
+            )
+            if what == "code":
+                row.setdefault("alike", {})[name] = len(places) - 1
+            elif what == "records":
+                row["findings"].append(f"the records of a run ({name}) are also those of {others}")
+            else:
+                row["findings"].append(f"the answer to {name} is, word for word, also that of {others}")
 
 
 def points(rows: Iterable[Row], folder: Path) -> None:

@@ -24,7 +24,7 @@ from checks.saved import Submission
 from kit import sentences
 
 MOST_MEMBERS = 5_000  # of an archive
-LARGEST_ARCHIVE = 200_000_000  # bytes of an archive inside of another one
+LARGEST_ARCHIVE = 50_000_000  # bytes of an archive inside of another one
 MOST_PIXELS = 4_000_000  # of a picture; a chart has a tenth of that
 SKIPPED = {".ipynb_checkpoints", "autograded", "feedback", "release", "source", "__MACOSX", ".venv"}
 CHARTS = ("download-compare", "resize-compare", "conclusion-table")  # ids of the cells whose charts a grader reads
@@ -157,7 +157,7 @@ def _facts(found: Submission) -> dict[str, Any]:
     return row
 
 
-def _bare(png: bytes) -> bytes:
+def bare(png: bytes) -> bytes:
     """A PNG without what no picture needs: texts, profiles, and whatever follows its end (w3.org/TR/png-3, 5.6)."""
     at, kept = 8, [png[:8]]
     while at < len(png) and kept[-1][4:8] != b"IEND":
@@ -199,7 +199,7 @@ def _pictures(found: Submission, folder: Path, number: int) -> Iterator[dict[str
                     raise ValueError("too many pixels")
                 name = f"{number:04d}-{place}.png"
                 image.load()
-            (folder / name).write_bytes(_bare(content))
+            (folder / name).write_bytes(bare(content))
         except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
             continue
         yield {"file": name, "alt": alt[:1000]}

@@ -14,10 +14,12 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import psutil
@@ -27,10 +29,11 @@ from kit.display import progress_line
 from practice.catalogue import Catalogue
 from practice.pictures import draw_missing
 
-ROOT = Path(__file__).resolve().parent.parent
 ASSIGNMENT, PHOTOS = "assignment", 60
 PICTURES = Path("cache") / "grading"  # the photographs that submissions are graded with: drawn once, copied to each
 OWN = Path("grading")  # gradebooks and logs of single submissions, until they are merged
+BEFORE = OWN / "before"  # the gradebook as it was when grading began
+stopped = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,10 @@ def main() -> None:
         sys.exit(f"There is no submission: put each one into submitted/NAME/{ASSIGNMENT}/.")
     todo = students if asked.again else [student for student in students if not graded(student)]
     limits = Limits(asked.minutes, asked.memory, asked.processes, asked.disk)
-    failed = grade_all(todo, asked.workers, limits)
+    try:
+        failed = grade_all(todo, asked.workers, limits)
+    except KeyboardInterrupt:
+        sys.exit("Stopped. What was graded is in gradebook.db; the next call grades the rest.")
     print(f"{len(todo) - len(failed)} graded now, {len(students) - len(todo)} before.")
     for student, reason in sorted(failed.items()):
         print(f"  {student}: NOT GRADED: {reason}. Log: {OWN / student}.log")
@@ -75,7 +81,9 @@ def main() -> None:
 
 
 def graded(student: str) -> bool:
-    """Whether what lies in submitted/ was graded already."""
+    """Whether what lies in submitted/ was graded already, and its points are in gradebook.db."""
+    if (OWN / f"{student}.db").exists():  # a call before was stopped, or could not grade it
+        return False
     done = Path("autograded", student, ASSIGNMENT, f"{ASSIGNMENT}.ipynb")
     handed_in = Path("submitted", student, ASSIGNMENT, f"{ASSIGNMENT}.ipynb")
     return done.exists() and (not handed_in.exists() or done.stat().st_mtime > handed_in.stat().st_mtime)
@@ -87,9 +95,17 @@ def grade_all(students: Sequence[str], workers: int, limits: Limits) -> dict[str
         return {}
     draw_missing(PICTURES, Catalogue(PHOTOS).entries, workers, lambda done, total: None)
     OWN.mkdir(exist_ok=True)
+    shutil.copy("gradebook.db", BEFORE)  # nobody may copy it while points are merged into it
+    for student in students:
+        shutil.copy(BEFORE, OWN / f"{student}.db")
     failed = {}
-    with ThreadPoolExecutor(workers) as executor, progress_line(len(students), "Grading", unit=" submissions") as line:
-        for student, reason in helpers.as_done(executor, grade, students, [limits] * len(students), limit=2 * workers):
+    with (
+        ThreadPoolExecutor(workers) as executor,
+        progress_line(len(students), "Grading", unit=" submissions") as line,
+        contextlib.closing(helpers.as_done(executor, grade, students, repeat(limits), limit=2 * workers)) as found,
+        _told_to_stop(),
+    ):
+        for student, reason in found:
             if not (reason := reason or merge(student)):
                 (OWN / f"{student}.db").unlink()
                 (OWN / f"{student}.log").unlink()
@@ -100,10 +116,19 @@ def grade_all(students: Sequence[str], workers: int, limits: Limits) -> dict[str
     return failed
 
 
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """After Ctrl-C, what is under way is ended, and the executor's threads with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        stopped.set()
+        raise
+
+
 def grade(student: str, limits: Limits) -> tuple[str, str]:
     """Let nbgrader grade one submission; returns the student, and why it failed or ""."""
     own = OWN / f"{student}.db"
-    shutil.copy("gradebook.db", own)
     command = [
         sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT, f"--student={student}", "--force",
         f"--CourseDirectory.db_url=sqlite:///{own.resolve()}",
@@ -120,7 +145,7 @@ def grade(student: str, limits: Limits) -> tuple[str, str]:
 def _watched(process: psutil.Process, folder: Path, limits: Limits) -> str:
     """Wait until a process and all that it started have ended. Why they were ended, or ""."""
     began, seen, reason = time.monotonic(), {process}, ""
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and not reason:
+    while _status(process) != psutil.STATUS_ZOMBIE and not reason:
         with contextlib.suppress(psutil.Error):
             seen |= set(process.children(recursive=True))
         alive = [one for one in seen if one.is_running()]
@@ -133,6 +158,8 @@ def _watched(process: psutil.Process, folder: Path, limits: Limits) -> str:
             reason = f"it started more than {limits.processes:g} processes"
         elif _size(folder) / 1e6 > limits.disk:
             reason = f"it wrote more than {limits.disk:g} MB"
+        elif stopped.is_set():
+            reason = "it was stopped"
         time.sleep(0.2)
     for _ in range(50 if reason else 1):  # what it left behind, and what that starts while it is being ended
         with contextlib.suppress(psutil.Error):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from conftest import ROOT, until
+from conftest import PATIENCE, ROOT, assert_all_end, until
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -r requirements-teacher.txt")
@@ -150,6 +151,26 @@ def test_going_on_grades_only_the_rest(course: Path, told: str) -> None:
     done = run(course, "teacher.grade", "right", "wrong", *LIMITS)
     assert done.returncode == 0 and "1 graded now, 1 before." in done.stdout
     assert (course / "autograded" / "right" / "assignment" / "assignment.ipynb").stat().st_mtime_ns == before
+
+
+def test_a_call_that_is_stopped_leaves_nothing_running_and_is_not_taken_for_graded(course: Path, told: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # A shell that starts the tests in its background lets them ignore interrupts.
+    heard = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", heard + "runpy.run_module('teacher.grade', run_name='__main__')", "endless"]
+    variables = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "JUPYTER_CONFIG_DIR": str(course / "none")}
+    process = subprocess.Popen(command, cwd=course, env=variables, stderr=subprocess.PIPE, encoding="utf-8")
+    begun = (
+        course / "autograded" / "endless" / "assignment" / "assignment.ipynb"
+    )  # nbgrader writes it before it runs it
+    until(begun.exists, "the endless one had begun")
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    assert "Stopped. What was graded is in gradebook.db" in process.communicate(timeout=PATIENCE)[1]
+    assert children
+    assert_all_end(children)
+    done = run(course, "teacher.grade", "right", "endless", *LIMITS)
+    assert "0 graded now, 1 before." in done.stdout and "endless: NOT GRADED: it took more than" in done.stdout
 
 
 def test_points_of_the_class_report_are_taken(course: Path, told: str, tmp_path: Path) -> None:
