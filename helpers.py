@@ -31,7 +31,7 @@ from kit.machine import environment, gil, usable_cpus
 from kit.many import as_done, pipeline
 from kit.metadata import collect_photos, tidy
 from kit.pixels import FORMATS, IMAGE_PROBLEMS, JPEG_QUALITY, not_a_jpeg, shrink, why
-from kit.predictions import beside, predict, predicted
+from kit.predictions import predict, predicted
 from kit.runs import Run, compare, keep, problems, sweep, timed_pipeline, timed_run
 from kit.settings import Secret, Settings, load_settings
 from kit.source import PER_PAGE, Source, connect
@@ -45,7 +45,7 @@ __all__ = [
     # many photos, timed and compared
     "timed_run", "timed_pipeline", "problems", "compare", "sweep", "keep", "as_done", "pipeline", "cluster",
     # what a cell shows
-    "status_box", "predict", "predicted", "beside", "progress", "quiet", "say",
+    "status_box", "predict", "predicted", "progress", "quiet", "say",
     # what these take and return
     "Settings", "Secret", "Source", "Photo", "Outcome", "Status", "Run",
     "AssignmentError", "SourceError", "CACHE", "PER_PAGE", "DISTRIBUTED",

@@ -6,7 +6,6 @@ All that the notebook computes from its records is computed again, so each one i
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import json
 import random
@@ -71,7 +70,7 @@ def remade(notebook: Notebook, change: Callable[[Run], Run], name: str, number: 
             cell["source"] = (
                 f"{asked}\n\n{name} answers {id} like this, in words that nobody else in the class has found."
             )
-    who = hashlib.sha256(f"{name}|{number}".encode()).hexdigest()[:8]
+    who = display.digest_of(name, number)
     began, pairs = 1_790_000_000 + secrets.randbelow(10**6), {}
     for stage, (serial, parallel) in before.runs.items():
         new = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import base64
-import hashlib
 import html
 import io
 import itertools
@@ -19,12 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kit import evidence, sentences
+from kit.display import digest_of
 from kit.evidence import Saved
 from kit.machine import source_digest
 
 LARGEST = 10_000_000  # bytes of a notebook; with all its charts and records it has less than 3 million
 MOST_HTML, MOST_CODE = 100_000, 100_000  # characters of an output or a cell that are looked at more closely
-MOST_CELLS, MOST_OUTPUTS, MOST_RUNS = 2_000, 20_000, 20
+MOST_CELLS, MOST_OUTPUTS, MOST_RUNS = 2_000, 20_000, 8
 BLANK = "Write your answer here, in place of this line."  # as nbgrader_config.py has it
 ANY_TIME = {"submission", "reading"}  # tags of cells that may run whenever you like: they judge a run, and change none
 WORDS = re.compile(r"RIGHT|WRONG|NOT ATTEMPTED YET")
@@ -158,7 +158,7 @@ def read(content: bytes, modules: str = "") -> Submission:
     found.box = _box(code)
     found.refused = list(_not_run(code))
     saved = list(_saved(code, found.findings))
-    for one in saved[:MOST_RUNS]:
+    for one in saved:
         found.runs.setdefault(one.run.task, []).append(one)
     for check in (_same_code, _possible, _fits, _said, _drawn):
         found.findings += check(found)
@@ -178,18 +178,17 @@ def _given(name: str, sources: str) -> str:
 
 
 def _saved(code: Sequence[Cell], findings: list[str]) -> Iterator[Saved]:
-    for cell in code:
-        for out in cell.outputs:
-            if evidence.MIME in data_of(out):
-                try:
-                    one = evidence.unpack(data_of(out)[evidence.MIME])
-                except ValueError as problem:
-                    findings.append(f"the cell {cell.first_line!r}: its records can't be read ({problem})")
-                    continue
-                shown = " ".join(joined(data_of(out).get("text/plain", "")).split())
-                if shown != one.run.sentence():
-                    findings.append(f"the cell {cell.first_line!r}: its sentence is not that of its records")
-                yield one
+    kept = ((cell, out) for cell in code for out in cell.outputs if evidence.MIME in data_of(out))
+    for cell, out in itertools.islice(kept, MOST_RUNS):  # a notebook has four
+        try:
+            one = evidence.unpack(data_of(out)[evidence.MIME])
+        except ValueError as problem:
+            findings.append(f"the cell {cell.first_line!r}: its records can't be read ({problem})")
+            continue
+        shown = " ".join(joined(data_of(out).get("text/plain", "")).split())
+        if shown != one.run.sentence():
+            findings.append(f"the cell {cell.first_line!r}: its sentence is not that of its records")
+        yield one
 
 
 # --- Was it run from top to bottom? -----------------------------------------------------------------------------
@@ -285,11 +284,11 @@ def _fits(found: Submission) -> Iterator[str]:
     if len({one.id for one in every}) < len(every):
         yield "the records of one run are there twice"
     for before, after in itertools.pairwise(every):
-        began, wall = (float(before.about.get("began") or 0), before.run.wall)
-        if float(after.about.get("began") or 0) < began + wall - 2:  # whole seconds; the wall time is none of a clock
+        began, wall = before.about["began"], before.run.wall
+        if after.about["began"] < began + wall - 2:  # whole seconds; the wall time is none of a clock
             name = f"{after.run.task}, {after.run.label()}"
             yield f"the records of {name} are from before the run above it had ended"
-    who = hashlib.sha256(f"{found.name}|{found.number}".encode()).hexdigest()[:8] if found.name + found.number else ""
+    who = digest_of(found.name, found.number)
     if any(one.about.get("student") != who for one in every):
         yield "name or student number is not that of the run: they were changed after it, or the run is another's"
     for seed in {str(kept.get("seed") or "") for one in every if isinstance(kept := one.about.get("settings"), dict)}:
@@ -401,7 +400,7 @@ def _notes(found: Submission) -> Iterator[str]:
     """What is allowed, and probably not meant."""
     if blank := sum(BLANK in cell.source for cell in found.cells if cell.kind == "markdown"):
         yield f"{blank} answers are blank"
-    for cell in found.cells:
+    for cell in itertools.takewhile(lambda cell: cell.id != "further", found.cells):  # the rest is optional
         for shown in cell.texts if cell.kind == "code" else ():
             if (word := WORDS.match(shown)) and word[0] != "RIGHT":
                 yield f"the cell {cell.first_line!r} says {word[0]}"

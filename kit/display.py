@@ -131,7 +131,7 @@ class StatusBox:
         from IPython.display import display
 
         self.who = {"Name": name or "(not given)", "Student number": number or "(not given)"}
-        self.given = f"{name}|{number}"
+        self.given = name, number
         self.full = False
         self.handle = display(_table(self.who | {"Runs now": "nothing yet"}), display_id=True)
 
@@ -161,8 +161,11 @@ _status: list[StatusBox] = []
 
 def student() -> str:
     """Eight hexadecimal digits of the name and number that the box shows; "" if neither was given."""
-    who = "|".join(box.given for box in _status)
-    return hashlib.sha256(who.encode()).hexdigest()[:8] if who.strip("|") else ""
+    return digest_of(*_status[0].given) if _status else ""
+
+
+def digest_of(name: str, number: str) -> str:
+    return hashlib.sha256(f"{name}|{number}".encode()).hexdigest()[:8] if name + number else ""
 
 
 def _table(facts: Mapping[str, object]) -> HTML:

@@ -30,7 +30,7 @@ from kit.settings import Settings
 from kit.source import Source
 
 MIME = "application/vnd.parallel-photos.run+json"
-MOST_ITEMS = 100_000  # of a run that is read: a file may claim anything
+MOST_ITEMS = 25_000  # of a run that is read, the most that settings allow: a file may claim anything
 # Times are microseconds; `letters` is the length of the id, `status` its place in Status.
 _COLUMNS = ("worker", "begin", "took", "waited", "cpu", "queued", "bytes", "tries", "letters", "status")
 _SETTINGS = ("photos", "quality", "threads", "processes", "thumbnail_size", "latency_ms", "bandwidth_mbit", "seed")
@@ -180,8 +180,8 @@ def unpack(data: Mapping[str, Any]) -> Saved:
         if data["form"] != 1:
             raise ValueError("another form of evidence")
         count, length = int(data["items"]), int(data["names"])
-        if not (0 <= count <= MOST_ITEMS and 0 <= length <= 80 * MOST_ITEMS):
-            raise ValueError("too many items")
+        if not (1 <= count <= MOST_ITEMS and 0 <= length <= 64 * MOST_ITEMS):
+            raise ValueError("no items, or too many")
         limit = length + count * 8 * len(_COLUMNS)
         raw = zlib.decompressobj().decompress(base64.b85decode(data["packed"]), limit + 1)
         if len(raw) != limit:
@@ -227,6 +227,7 @@ def unpack(data: Mapping[str, Any]) -> Saved:
         )
         if wall <= 0:
             raise ValueError("no wall time")
+        data = {**data, "began": int(data["began"])}
         about = {name: value for name, value in data.items() if name not in ("packed", "names", "items", "caller")}
         return Saved(run, str(data["id"])[:32], str(data["code"])[:32], str(data["bytes"])[:32], about)
     except (LookupError, TypeError, AttributeError, OverflowError, zlib.error, struct.error) as problem:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kit.display import say
 from kit.errors import QuotaReached, SourceError
+from kit.files import move, on_disk
 from kit.items import Photo
 from kit.metadata import collect_photos, remember_gone
-from kit.runs import Run, joined, timed_run
+from kit.runs import Run, timed_run
 from kit.settings import Settings
 from kit.source import Source
 
@@ -45,5 +48,35 @@ def replace_gone(
         if not more:
             break
         last = timed_run(going_on, more)
-        run, photos = joined(run, last), photos + more
+        run, photos = _joined(run, last), photos + more
     return run, photos
+
+
+def _joined(run: Run, more: Run) -> Run:
+    """Two runs of one function as one, as if the second had begun when the first one ended; its files move over.
+
+    Raises:
+        FileProblem: the files can't be moved.
+    """
+    later = run.started + run.wall - more.started
+    with on_disk("The run"):
+        for name in more.files:
+            move(more.folder / name, run.folder / name)
+    more.discard()
+    shifted = [
+        replace(
+            outcome,
+            started=outcome.started + later,
+            finished=outcome.finished + later,
+            path=outcome.path and os.path.join(run.folder, os.path.basename(outcome.path)),
+        )
+        for outcome in more.outcomes
+    ]
+    return replace(
+        run,
+        items=run.items + more.items,
+        wall=run.wall + more.wall,
+        others=None if run.others is None or more.others is None else run.others + more.others,
+        outcomes=(*run.outcomes, *shifted),
+        files=run.files | more.files,
+    )

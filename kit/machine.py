@@ -54,11 +54,12 @@ def waited_before() -> float:
 def cpu_of_others() -> float | None:
     """CPU seconds so far of all programs but this process and those below it, such as the practice server.
 
-    None on Windows, which does not tell what processes needed that have ended.
+    None on Windows, which does not tell what processes needed that have ended; and where this process may not use all
+    CPUs of the machine, so that most others take none of its own.
     """
     import psutil  # comes with Jupyter
 
-    if os.name == "nt":
+    if os.name == "nt" or usable_cpus() != os.cpu_count():
         return None
     times = psutil.cpu_times()
     idle = sum(getattr(times, name, 0) for name in ("idle", "iowait", "guest", "guest_nice"))  # a guest's is in `user`

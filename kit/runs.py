@@ -376,36 +376,6 @@ def compare(baseline: Run, other: Run) -> float:
     return baseline.wall / other.wall
 
 
-def joined(run: Run, more: Run) -> Run:
-    """Two runs of one function as one, as if the second had begun when the first one ended; its files move over.
-
-    Raises:
-        FileProblem: the files can't be moved.
-    """
-    later = run.started + run.wall - more.started
-    with on_disk("The run"):
-        for name in more.files:
-            move(more.folder / name, run.folder / name)
-    more.discard()
-    shifted = [
-        replace(
-            outcome,
-            started=outcome.started + later,
-            finished=outcome.finished + later,
-            path=outcome.path and os.path.join(run.folder, os.path.basename(outcome.path)),
-        )
-        for outcome in more.outcomes
-    ]
-    return replace(
-        run,
-        items=run.items + more.items,
-        wall=run.wall + more.wall,
-        others=None if run.others is None or more.others is None else run.others + more.others,
-        outcomes=(*run.outcomes, *shifted),
-        files=run.files | more.files,
-    )
-
-
 def sweep(
     functions: Sequence[Callable],
     items: Sequence[Photo | Path],

@@ -1,7 +1,8 @@
 """Would the tests notice? Deliberate faults, put into a copy of the code one by one: python tests/mutants.py
 
 Each is what a careless change could bring. The tests named beside it run on the copy; they notice it if one of them
-fails. The score goes into docs/tests.md. It takes some minutes; words after the command choose faults by their file.
+fails. A run of all writes its score into docs/tests.md. It takes some minutes; words after the command choose faults by
+their file.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from queue import SimpleQueue
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
+PAGE = ROOT / "docs" / "tests.md"
+BEGIN, END = "<!-- from tests/mutants.py -->", "<!-- end of what it says -->"
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,8 @@ def noticed(fault: Fault, copies: SimpleQueue[Path]) -> str:
 
 def main() -> None:
     chosen = [fault for fault in FAULTS if not sys.argv[1:] or any(word in fault.file for word in sys.argv[1:])]
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+    tracked = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(tracked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
     copies: SimpleQueue[Path] = SimpleQueue()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as executor:
         for number in range(WORKERS):
@@ -132,7 +135,14 @@ def main() -> None:
         for fault, said in zip(chosen, executor.map(noticed, chosen, [copies] * len(chosen)), strict=True):
             found.append(said)
             print(f"{said:12} {fault.file}: {fault.right.strip()!r} -> {fault.wrong.strip()!r}", flush=True)
-    print(f"{found.count('noticed')} of {len(found)} faults were noticed.")
+    score = f"{found.count('noticed')} of {len(found)} faults were noticed."
+    print(score)
+    if not sys.argv[1:]:
+        missed = [fault for fault, said in zip(chosen, found, strict=True) if said != "noticed"]
+        listed = "\n".join(f"- `{fault.file}`: `{fault.right.split(chr(10))[0].strip()}`" for fault in missed)
+        text = PAGE.read_text(encoding="utf-8")
+        before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+        PAGE.write_text(f"{before}{BEGIN}\n{score} Not these lines:\n\n{listed}\n{END}{after}", encoding="utf-8")
     sys.exit(found.count("noticed") < len(found))
 
 

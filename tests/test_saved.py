@@ -323,6 +323,8 @@ SPOILED: dict[str, object] = {
     "nothing": {},
     "another form": {"form": 2},
     "too many items": {"items": 10**9},
+    "no items": {"items": 0, "names": 0},
+    "no moment": {"began": "soon"},
     "no number": {"items": "many"},
     "no wall time": {"wall": 0},
     "no base 85": {"packed": "ö"},
@@ -399,6 +401,13 @@ def test_odd_fields_are_read_or_refused_but_never_trouble(reference: bytes, fiel
         looked_at(notebook)
     except ValueError as problem:
         assert str(problem)
+
+
+def test_only_a_few_records_are_unpacked(own: bytes) -> None:
+    notebook = json.loads(own)
+    outputs = cell(notebook, "download-check")["outputs"]
+    outputs += [out for out in outputs if evidence.MIME in out.get("data", {})] * 20
+    assert len(saved.read(json.dumps(notebook).encode()).runs["download"]) == saved.MOST_RUNS
 
 
 def test_pictures_that_are_none_are_told(own: bytes) -> None:
