@@ -62,7 +62,7 @@ clean: ## delete photos, thumbnails, caches, report and submission.zip; keep con
 
 # img2dataset needs older packages than the notebook, so it gets an environment of its own. Where it can't be installed,
 # the tables say so.
-.venv/bench.stamp: requirements-bench.txt requirements-cluster.txt .venv/run.stamp
+.venv/bench.stamp: requirements-bench.txt requirements-cluster.txt requirements-teacher.txt .venv/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	-$(PYTHON) -m venv .venv-img2dataset
 	-$(subst .venv,.venv-img2dataset,$(BIN))/python -m pip install --quiet --disable-pip-version-check "img2dataset~=1.47"

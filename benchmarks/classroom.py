@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.common import Refused
 from checks import saved
 from kit import display, evidence, runs, sentences
 from kit.runs import Run
@@ -61,6 +62,8 @@ def remade(notebook: Notebook, change: Callable[[Run], Run], name: str, number: 
     """The notebook with other runs, and all that follows from them."""
     cells = {cell["id"]: cell for cell in notebook["cells"]}
     before = saved.read(json.dumps(notebook).encode())
+    if set(before.pairs) != set(saved.STAGES):
+        raise Refused("assignment.ipynb holds no records of four runs: make run")
     lines = "".join(cells["summary"]["source"]).splitlines(keepends=True)
     lines[:2] = f"your_name = {json.dumps(name)}\n", f"student_number = {json.dumps(number)}\n"
     cells["summary"]["source"] = lines

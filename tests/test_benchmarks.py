@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -195,3 +197,22 @@ def test_the_class_report_is_measured_on_what_was_made(tmp_path: Path, monkeypat
     (tmp_path / "3" / "student0001" / "assignment.ipynb").unlink()
     with pytest.raises(common.Refused, match="not all submissions were read"):
         reading.read(tmp_path / "3", 3, tmp_path)
+
+
+def test_a_part_that_can_not_be_measured_says_why_and_the_others_go_on(tmp_path: Path, pictures: Path) -> None:
+    """With a notebook that was never run, there is no class to read."""
+    for name in ("benchmarks", "kit", "checks", "practice", "teacher"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "rounds"))
+    for name in ("helpers.py", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    notebook = json.loads(published("assignment.ipynb"))
+    for one in notebook["cells"]:
+        one.pop("outputs", None)
+    (tmp_path / "assignment.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "practice").symlink_to(pictures, target_is_directory=True)
+    command = [sys.executable, "-m", "benchmarks", "reading", "load", "--quick"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert done.stderr.rstrip().endswith("reading: assignment.ipynb holds no records of four runs: make run")
+    assert (tmp_path / "cache" / "benchmarks" / "quick" / "rounds" / "load.json").exists()
