@@ -100,6 +100,8 @@ class Order:
         while self.blocked and self._look(PATIENCE):
             pass  # all start
         while len(self.choices) < ENDLESS and (self.waiting or (self.blocked and self._look(PATIENCE))):
+            if not self.waiting:
+                continue  # somebody came to the end, not to a stop
             able = sorted(self.waiting)
             if gap and len(self.choices) < 3 * FAIR:  # who has read waits for those that have not, and could
                 able = [number for number in able if number not in self.read] or able

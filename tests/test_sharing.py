@@ -388,6 +388,13 @@ def test_a_right_solution_wins_the_race(name: str) -> None:
     assert sharing.race(solution(RIGHT[name]), left=2, threads=4).given == 2
 
 
+def test_whoever_ends_late_ends_all_the_same() -> None:
+    """Both have stopped for the last time, and neither has ended when the next turn would be given."""
+    late = solution("def take(quota):\n    given = act(quota)\n    time.sleep(0.1)\n    return given")
+    order = sharing.Order(late, left=1, threads=2)
+    assert (order.given, order.blocked) == (1, set())
+
+
 def test_the_students_locks_are_as_before() -> None:
     take = solution(RIGHT["with lock"])
     before = take.__globals__["lock"]

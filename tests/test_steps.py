@@ -17,7 +17,7 @@ from conftest import download_serial, download_threads, resize_serial
 import checks
 import helpers
 from checks import grading, reading
-from kit import kinds
+from kit import kinds, predictions
 
 DATA = pd.DataFrame(
     {
@@ -149,7 +149,7 @@ def test_a_run_keeps_what_was_predicted_before_it(
     run = helpers.timed_run(download_serial, photos[:2])
     helpers.predict("download", 31.5, because="now I know")
     assert (run.prediction.number, run.prediction.because) == (20, "there are 32")
-    assert helpers.beside(31.73, run.prediction) == "31.73 (predicted: 20)"
+    assert predictions.beside(31.73, run.prediction) == "31.73 (predicted: 20)"
     said = capsys.readouterr().out
     assert "not predicted yet" in said and "you predict 20, because there are 32" in said
     for nonsense in ("20", 0, -1, True, float("nan"), float("inf")):
