@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 WIDTH = 1080  # canvas width in px; all lengths below that are "in px" refer to this canvas
 TILE = 1024  # side of a noise tile in px
@@ -99,17 +99,14 @@ def wrap(tile: Image.Image, x: int, y: int, width: int, height: int) -> Image.Im
     return out
 
 
-@lru_cache(maxsize=24)
 def film(height: int, variant: int) -> Image.Image:
     """Grain and vignette in one RGB image (WIDTH, height): bright grey centre, dark corners."""
-    rng = np.random.default_rng(900 + variant)
-    x0, y0 = (int(v) for v in rng.integers(0, TILE, 2))
-    grain = np.asarray(wrap(noise_tile("grain"), x0, y0, WIDTH, height), dtype=np.float32)
-    yy = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    xx = np.linspace(-1, 1, WIDTH, dtype=np.float32)[None, :]
-    shade = 45 - 75 * (xx * xx + yy * yy) ** 1.3 / 1.6
-    grey = np.clip((grain - 128) * 1.05 + 128 + shade, 0, 255).astype(np.uint8)
-    return Image.merge("RGB", (Image.fromarray(grey),) * 3)
+    x0, y0 = (int(v) for v in np.random.default_rng(900 + variant).integers(0, TILE, 2))
+    yy = np.linspace(-1, 1, height // 8, dtype=np.float32)[:, None]
+    xx = np.linspace(-1, 1, WIDTH // 8, dtype=np.float32)[None, :]
+    shade = to_image(128 + 45 - 75 * (xx * xx + yy * yy) ** 1.3 / 1.6).resize((WIDTH, height), Image.Resampling.BILINEAR)
+    grey = ImageChops.add(wrap(noise_tile("grain"), x0, y0, WIDTH, height), shade, offset=-128)
+    return Image.merge("RGB", (grey,) * 3)
 
 
 def rgb(colour: Colour) -> Array:
