@@ -88,12 +88,20 @@ class Watch:
 
     @staticmethod
     def _interrupt() -> None:
+        """Wake the main thread, whatever it waits for."""
         if hasattr(signal, "pthread_kill"):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        else:
-            import _thread
-
-            _thread.interrupt_main()
+            return
+        for thing in gc.get_objects():  # on Windows, no signal wakes who waits for a lock, so what it waits for ends
+            if isinstance(thing, multiprocessing.pool.Pool):
+                for result in list(thing._cache.values()):
+                    for _ in range(max(1, getattr(result, "_number_left", 1))):  # chunks of a map
+                        result._set(getattr(result, "_index", 0), (False, KeyboardInterrupt()))
+            elif isinstance(thing, concurrent.futures.ProcessPoolExecutor):
+                for item in list((thing._pending_work_items or {}).values()):
+                    with contextlib.suppress(concurrent.futures.InvalidStateError):
+                        item.future.set_exception(KeyboardInterrupt())
+        signal.raise_signal(signal.SIGINT)  # wakes time.sleep there
 
 
 @contextlib.contextmanager
@@ -178,13 +186,13 @@ def noting_exceptions(found: list[BaseException]) -> Iterator[None]:
     setters = [kind._set for kind in results]
 
     def noting_future(future: concurrent.futures.Future, problem: BaseException | None) -> None:
-        if problem is not None:
+        if problem is not None and not isinstance(problem, KeyboardInterrupt):
             found.append(problem)
         set_exception(future, problem)
 
     def noting(setter: Callable) -> Callable:
         def noting_result(result: multiprocessing.pool.ApplyResult, i: int, outcome: tuple) -> None:
-            if not outcome[0]:
+            if not outcome[0] and not isinstance(outcome[1], KeyboardInterrupt):
                 found.append(outcome[1])
             setter(result, i, outcome)
 

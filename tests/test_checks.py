@@ -134,6 +134,21 @@ def test_a_function_that_never_ends_is_ended(run: Callable, code: str) -> None:
     assert run(left).strip() == "[]"  # joblib keeps its workers for the next call
 
 
+@pytest.mark.parametrize("code", [
+    solutions.WRONG_RESIZES["a function of the notebook in a Pool"][1],
+    solutions.WRONG_RESIZES["a function of the notebook in a Pool"][1].replace("pool.map(", "list(pool.imap("
+    ).replace("paths)", "paths))"),
+], ids=["map", "imap"])  # fmt: skip
+def test_where_no_signal_wakes_who_waits_for_a_lock_the_waiting_ends(run: Callable, code: str) -> None:
+    """As on Windows, where threads get no signals: what the main thread waits for fails."""
+    run("import signal; kill = signal.pthread_kill; del signal.pthread_kill")
+    try:
+        said = verdict(run, code)
+    finally:
+        run("signal.pthread_kill = kill")
+    assert said.startswith("WRONG: ") and "workers of the Pool died" in said, said
+
+
 def test_the_tracebacks_of_dying_workers_become_one_line(run: Callable) -> None:
     before = run("print(os.fstat(2))")
     said = verdict(run, solutions.WRONG_RESIZES["a function of the notebook in a Pool"][1])
