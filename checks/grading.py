@@ -91,7 +91,10 @@ def resize_grading(paths: Sequence[Path], folder: Path, size: int) -> None:
 
 
 def replaced() -> list[str]:
-    """Names in the project's modules that are not what their files say: `checks.check = ...` in a cell."""
+    """Names in the project's modules that are not what their files say: `checks.check = ...` in a cell.
+
+    Whoever tries another number in helpers.py or kit/, such as TRIES, is left alone: it judges nobody.
+    """
     live = {name: module for name, module in sys.modules.items() if OURS.match(name)}
     path, root = list(sys.path), str(Path(__file__).resolve().parent.parent)
     for name in live:
@@ -106,7 +109,9 @@ def replaced() -> list[str]:
         f"{module}.{name}"
         for module in fresh
         for name, thing in vars(fresh[module]).items()
-        if not name.startswith("__") and not _same(thing, getattr(live[module], name, None))
+        if not name.startswith("__")
+        and not _same(thing, now := getattr(live[module], name, None))
+        and not (module.startswith(("helpers", "kit")) and {type(thing), type(now)} <= {int, float})
     ]
 
 

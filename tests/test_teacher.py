@@ -148,9 +148,10 @@ def tampered(notebook: nbformat.NotebookNode, folder: Path) -> None:
 
 
 def cheating(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    """No file is changed, but a function is replaced, and then a variable that the check cell uses."""
+    """No file is changed, but a function is replaced, then a variable of the check cell, and what calls the grader."""
     replaced = f"checks.kept, checks.check = checks.check, {ALWAYS_RIGHT}\n"
     back = "import dataclasses\n\nchecks.check = checks.kept\nsettings = dataclasses.replace(settings, processes=1)\n"
+    back += f"import runpy\n\nrunpy.run_path = lambda path: {{'grade': lambda *_: ({ALWAYS_RIGHT})(0, 0)}}\n"
     cell(notebook, "download-parallel").source = replaced + SERIAL_DOWNLOAD
     cell(notebook, "resize-parallel").source = back + SERIAL_RESIZE
 
@@ -444,7 +445,6 @@ REPLACED = {
     "helpers.download_photo": (helpers, "download_photo", lambda photo, folder: None),
     "kit.runs.Run": (helpers.Run, "peak", property(lambda run: 9)),
     "kit.journal.clock": (journal, "clock", lambda: 0),
-    "kit.transport.TRIES": (transport, "TRIES", 1),
     "helpers.quiet": (helpers, "quiet", noting_complaints),
     "practice.start": (practice, "start", print),
 }
@@ -458,3 +458,8 @@ def test_a_replaced_part_of_the_modules_is_named(
     monkeypatch.setattr(owner, name, other)
     assert request.node.callspec.id in grading.replaced()
     assert sys.modules["helpers"] is helpers and sys.modules["checks"] is checks
+
+
+def test_another_number_to_try_out_is_no_tampering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "TRIES", 1)
+    assert grading.replaced() == []
