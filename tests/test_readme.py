@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -121,10 +122,24 @@ def test_the_table_of_files_is_complete_and_true() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if tracked.returncode:
         pytest.skip("this is not a git clone, so nothing says which files belong to the project")
-    belong, appear = (files_in_table(part) for part in section("What are All These Files?").split("These appear"))
+    table, text = section("What are All These Files?").split("These appear")
+    belong, appear = files_in_table(table), set(re.findall(r"`([^`]+)`", text))
     assert {path.split("/")[0] for path in tracked.stdout.splitlines()} == {name.rstrip("/") for name in belong}
     ignored = subprocess.run(["git", "check-ignore", *appear], cwd=ROOT, capture_output=True, text=True)
     assert set(ignored.stdout.splitlines()) == appear, "not all of them are ignored by git"
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="there is no make here")
+def test_the_container_runs_commands_that_there_are() -> None:
+    """No container was started: the commands are looked at as make would run them."""
+    about = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    tasks = json.loads((ROOT / ".vscode" / "tasks.json").read_text(encoding="utf-8"))["tasks"]
+    for command in (about["postCreateCommand"], *(task["command"] for task in tasks)):
+        done = subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True)
+        assert command.startswith("make ") and done.returncode == 0, done.stderr
+    oldest = re.search(r"You need Python (3\.\d+)", README)
+    assert oldest and float(about["image"].rpartition(":")[2]) >= float(oldest[1])
+    assert {task["command"] for task in tasks} == {"make run", "make test"}
 
 
 def test_the_assignments_own_headings_are_there() -> None:
