@@ -11,6 +11,7 @@ import os
 import platform
 import signal
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import resource_tracker
@@ -98,11 +99,14 @@ def environment() -> dict[str, str]:
         here, asked = version(package), wanted.get(package)
         return f"{package} {here}" + ("" if not asked or here in asked else f" (requirements.txt asks for {asked})")
 
+    build = platform.python_implementation()
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):  # an import may have switched the GIL on again
+        build += f", free-threaded, {gil()}"
     packages = ("requests", "Pillow", "pandas", "matplotlib", "tqdm", "tornado")
     return {
-        "Python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "Python": f"{platform.python_version()} ({build})",
         "Operating system": f"{platform.system()} {platform.release()} ({platform.machine()})",
-        "CPUs": f"{usable_cpus()} usable by this process, {os.cpu_count()} logical CPUs in the machine",
+        "CPUs": f"{usable_cpus()} usable by this process, {os.cpu_count() or 'unknown'} logical CPUs in the machine",
         "Modules": f"version {fingerprint()} of helpers.py, kit, checks and practice",
         "Packages": ", ".join(map(named, packages)),
     }

@@ -71,7 +71,7 @@ def run(
         "    finally:\n        loop.close()\n        asyncio.events._set_running_loop(running)\n"
     )
     manager = KernelManager()
-    manager.start_kernel(cwd=str(folder), env={**os.environ, "PYTHONPATH": f"{ROOT}:{folder}"})
+    manager.start_kernel(cwd=str(folder), env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"})
     client = manager.blocking_client()
     client.start_channels()
     client.wait_for_ready(timeout=120)

@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
+from conftest import ROOT, resize_serial
 
 import helpers
 from helpers import Photo, Secret, Source
@@ -183,3 +185,43 @@ def test_the_digest_of_code_tells_modules_apart_but_not_places(digest: Callable[
     (two := folder / "b.py").write_text("pass", encoding="utf-8")
     assert code_digest(folder.parent, [one]) == digest(CODE)
     assert code_digest(folder, [two, one]) == code_digest(folder, [one, two])
+
+
+# --- What other systems don't have ---------------------------------------------------------------------------------
+
+
+def test_without_an_affinity_or_a_count_one_cpu_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("process_cpu_count", "sched_getaffinity"):
+        monkeypatch.delattr(os, name, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert helpers.usable_cpus() == 1
+    assert helpers.environment()["CPUs"] == "1 usable by this process, unknown logical CPUs in the machine"
+
+
+def test_a_build_without_the_gil_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "GIL" not in helpers.environment()["Python"] or sysconfig.get_config_var("Py_GIL_DISABLED")
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda name: 1)
+    for enabled, words in ((False, "free-threaded, without a GIL"), (True, "free-threaded, with the GIL")):
+        monkeypatch.setattr(sys, "_is_gil_enabled", lambda enabled=enabled: enabled, raising=False)
+        assert words in helpers.environment()["Python"]
+
+
+def test_a_clock_of_cpu_time_that_ticks_seldom_gives_the_same_share(
+    images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows: in 15.6 ms. A single photo shows nothing or a whole tick; all of them the truth, up to a tick."""
+    tick, exact = 1 / 64, time.thread_time
+    monkeypatch.setattr(time, "thread_time", lambda: exact() // tick * tick)
+    began = exact()
+    run = helpers.timed_run(resize_serial, images)
+    assert {round(outcome.cpu / tick, 3) % 1 for outcome in run.outcomes} == {0}
+    assert 0 <= run.cpu <= exact() - began + tick
+
+
+def test_a_home_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    program = "import helpers, checks; from kit import charts; print(helpers.load_settings().photos)"
+    shutil.copy(ROOT / "config.ini.example", tmp_path)
+    own = os.environ | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path / "file" / "none")}
+    done = subprocess.run([sys.executable, "-c", program], env=own, capture_output=True, text=True, timeout=60)
+    assert done.stdout.endswith("1500\n"), done.stderr[-500:]
