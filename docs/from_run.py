@@ -121,6 +121,7 @@ def facts(saved: Saved) -> dict[str, str]:
         "all_connections": f"{size * 8 * rate:.0f}",
         "each_ms": f"{float(threads['in work at once']) / rate * 1e3:.0f}",  # Little's law
         "in_work": threads["in work at once"],
+        "sweep_photos": saved.number("further-download", r"Measuring (\d+) items"),
         "sweep_most": sweep[-1]["threads"],
         "serial_share": f"{share:.2%}",
         "sweep_speed_up": f"{of_sweep['1'] / of_sweep[threads['workers']]:.1f}",
