@@ -62,8 +62,8 @@ FAULTS = (
     Fault("teacher/release.py", "if old.exists():", "if False:", "tests/test_release.py"),
     Fault("kit/sentences.py", "return pair[0].wall / pair[1].wall", "return pair[1].wall / pair[0].wall", SAVED),
     # what a check or a reader must see
-    Fault("checks/attempt.py", "after.get(path) != size", "path not in after", "tests/test_attacks.py"),
-    Fault("checks/attempt.py", "(30 if alive else 1)", "1", "tests/test_attacks.py"),
+    Fault("checks/attempt.py", "after.get(path) != size", "path not in after", RUNS),
+    Fault("checks/attempt.py", "(30 if alive else 1)", "1", RUNS),
     Fault("checks/saved.py", "source_digest(cell.source) == one.code", "True", SAVED),
     Fault("checks/saved.py", "late += outcome.finished > run.wall", "late += 0", SAVED),
     Fault("checks/saved.py", "if found.box.get(name) != fact", "if False", SAVED),
@@ -129,7 +129,8 @@ def main() -> None:
             for name in filter(lambda name: (ROOT / name).exists(), names):
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, copy / name)
-            shutil.copytree(ROOT / ".git", copy / ".git")
+            history = ROOT / ".git"  # in a linked worktree, a file that says where it is
+            (shutil.copytree if history.is_dir() else shutil.copy)(history, copy / ".git")
             copies.put(copy)
         found = []
         for fault, said in zip(chosen, executor.map(noticed, chosen, [copies] * len(chosen)), strict=True):
