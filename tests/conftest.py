@@ -209,6 +209,7 @@ class Host:
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # path and headers
     clients: set[tuple] = field(default_factory=set)  # one for each connection
     headers: dict[str, str] = field(default_factory=dict)  # further ones of its answers
+    announces: bool = True  # whether an answer says how long it is; else it ends with the connection
     reply: Callable[[], tuple[int, str, bytes]] = lambda: (200, "application/json", b"[]")
 
     def source(self) -> helpers.Source:
@@ -252,7 +253,7 @@ def another_host() -> Iterator[Host]:
             for name, value in found.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header(*(("Content-Length", str(len(body))) if found.announces else ("Connection", "close")))
             self.end_headers()
             self.wfile.write(body)
 

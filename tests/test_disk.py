@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from conftest import ROOT, download_threads
@@ -267,6 +268,17 @@ def test_a_missing_folder_is_made_and_one_that_disappears_is_told(
     assert len(helpers.keep(run, "images")) == 3
     record_property("fault", "folder missing")
     record_property("times", 4)
+
+
+@pytest.mark.parametrize("trouble", [OSError, ValueError, KeyboardInterrupt, SystemExit])
+def test_a_file_whose_writing_is_stopped_leaves_nothing(tmp_path: Path, trouble: type[BaseException]) -> None:
+    def content(file: BinaryIO) -> None:
+        file.write(b"half")
+        raise trouble
+
+    with pytest.raises(trouble):
+        write(tmp_path / "photo.jpg", content)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("path", "told"), [

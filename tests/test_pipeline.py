@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,10 +61,16 @@ def test_never_more_than_the_limit_is_under_way(executor: Executor, limit: int) 
     assert number == 49
 
 
-def test_an_endless_iterable_is_no_problem(executor: Executor) -> None:
-    results = as_done(executor, abs, itertools.count(), limit=4)
-    assert len(list(itertools.islice(results, 10))) == 10
-    results.close()
+def test_an_endless_iterable_is_no_problem_and_a_result_does_not_wait_for_further_items() -> None:
+    class AtOnce(Executor):
+        def submit(self, function: Callable, /, *arguments: object) -> Future:
+            (future := Future()).set_result(function(*arguments))
+            return future
+
+    sent: list[int] = []
+    items = (sent.append(number) or number for number in itertools.count())
+    for number in itertools.islice(as_done(AtOnce(), abs, items, limit=4), 10):
+        assert sent[-1] == number
 
 
 @pytest.mark.parametrize("trouble", [False, True], ids=["closed", "an exception"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import math
@@ -27,7 +28,7 @@ from PIL import Image, ImageCms
 import practice
 from practice.catalogue import Catalogue
 from practice.scenes import dominant_colour
-from practice.server import FAULTS, Server
+from practice.server import CHUNK, FAULTS, Server
 
 CATALOGUE = Catalogue(PHOTOS)
 KNOWN, NO_PHOTO = CATALOGUE.entries[0].id, "/photos/AAAAAAAAAAA"
@@ -287,15 +288,40 @@ def test_a_key_sent_to_the_image_host_is_refused_and_counted_as_a_leak(server, r
     assert server.stats() == before | {"leaks": before["leaks"] + 1}
 
 
+BEHAVIOUR = {"latency": 0, "spread": 0, "bandwidth": 0, "quota": 1, "hour": 1, "repeats": 0}
+
+
 @pytest.mark.parametrize("latency, spread", [(0.06, practice.OPTIONS["spread"][0]), (1.0, 0.25), (0.06, 0)])
 def test_latency_varies_by_address_around_its_median_and_is_the_same_again(latency: float, spread: float) -> None:
     addresses = [f"/{entry.image}?w=1080" for entry in Catalogue(1500).entries]
-    options = {"latency": latency, "spread": spread, "bandwidth": 0, "quota": 1, "hour": 1, "repeats": 0}
+    options = BEHAVIOUR | {"latency": latency, "spread": spread}
     waits, again = (list(map(Server(CATALOGUE, Path(), **options).wait_for, addresses)) for _ in range(2))
     assert waits == again
     assert statistics.median(waits) == pytest.approx(latency, rel=0.05)
     assert statistics.stdev(map(math.log, waits)) == pytest.approx(spread, rel=0.1)
     assert len(set(waits)) > 1400 or not spread
+
+
+def test_a_body_takes_its_time_by_the_bandwidth(pictures: Path, server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on only while the server sleeps, in a thread of this process."""
+    now = [0.0]
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    async def serve() -> list[tuple[int, float]]:
+        slow = Server(CATALOGUE, pictures / f"pictures-{server.version}", **BEHAVIOUR | {"bandwidth": 100_000})
+        slow.listen()
+        monkeypatch.setattr("practice.server.asyncio.sleep", sleep)
+        monkeypatch.setattr("practice.server.monotonic", lambda: now[0])
+        found = []
+        for address in (f"{slow.images}/{entry.image}?w=1080&q=80" for entry in CATALOGUE.entries[:3]):
+            before, answer = now[0], await asyncio.to_thread(fetch, address)
+            found.append((len(answer.content), now[0] - before))
+        return found
+
+    for size, seconds in asyncio.run(serve()):
+        assert size > CHUNK and seconds == pytest.approx(size / 100_000)
 
 
 # --- requests that are not meant for it -----------------------------------------------------------------------

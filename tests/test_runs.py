@@ -15,12 +15,14 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbclient
 import nbformat
 import pytest
 from conftest import PATIENCE, ROOT, download_serial, download_threads, resize_serial, source_of
 
+import checks
 import helpers
 from helpers import Outcome, Photo, Run, Status, compare, keep, problems, progress, sweep, timed_run
 from kit import journal
@@ -284,6 +286,51 @@ def test_work_after_the_return_is_refused(
     expected = "1 of 12 items were never done" if finished == "never" else late
     assert problems(run) == [expected]
     assert_refused(baseline, run, expected)
+
+
+@pytest.fixture
+def checked(photos: list[Photo]) -> Callable[[Callable], str]:
+    """What the check of the exercise says of a function; the files of the serial run are in images/."""
+    serial = timed_run(download_serial, photos)
+    keep(serial, "images")
+    return lambda function: " ".join(str(checks.check(function, serial, photos, 4)).split())
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"another one")])
+def test_a_check_sees_a_file_of_the_serial_run_that_is_gone_or_changed(checked: Callable, change: Callable) -> None:
+    def download_parallel(photos: list[Photo], folder: Path, workers: int) -> None:
+        download_threads(photos, folder)
+        change(Path("images", f"{photos[0].id}.jpg"))
+
+    assert "changed or deleted 1 files of the serial run" in checked(download_parallel)
+
+
+def test_a_check_waits_for_work_that_outlives_its_function(checked: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on only while the check sleeps: a thread does the last photo after 20 seconds."""
+    now, calls, go_on, threads = [0.0], [], threading.Event(), []
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+        if now[0] > 20:
+            go_on.set()
+            threads[0].join()
+
+    def late(photo: Photo, folder: Path) -> None:
+        if go_on.wait(PATIENCE):
+            helpers.download_photo(photo, folder)
+
+    def download_parallel(photos: list[Photo], folder: Path, workers: int) -> None:
+        calls.append(len(photos))
+        rehearsal = len(calls) < 3
+        download_threads(photos if rehearsal else photos[:-1], folder)
+        if not rehearsal:
+            threads.append(threading.Thread(target=late, args=(photos[-1], folder)))
+            threads[0].start()
+
+    monkeypatch.setattr("checks.attempt.time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
+    said = checked(download_parallel)
+    go_on.set()
+    assert "returned before the work was done: 1 of 30 items finished after" in said
 
 
 def test_right_runs_of_unequal_work_are_not_compared(images: list[Path], baseline: Run) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
 import re
 import socket
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import KEY, Host, closed_port, source_of
@@ -67,6 +68,13 @@ def test_a_request_sends_the_key_in_a_header_alone_and_returns_json(host: Host) 
     assert path == f"{RANDOM}?count=3&query=blue+sky"
     assert headers["Authorization"] == f"Client-ID {KEY}"
     assert headers["Accept-Version"] == "v1"
+
+
+def test_what_is_sent_with_a_request_is_not_sent_with_the_next_one(host: Host) -> None:
+    for key in (None, Secret(KEY), None):
+        transport.fetch(f"{host.address}/photo", key)
+    plain, with_key, again = (headers for _, headers in host.seen)
+    assert plain == again and with_key["Authorization"] == f"Client-ID {KEY}"
 
 
 def test_a_compressed_answer_is_unpacked(host: Host) -> None:
@@ -278,18 +286,25 @@ def test_the_cache_may_stand_in_another_folder(source: Source, tmp_path: Path) -
     assert not CACHED.exists()
 
 
-def test_each_page_is_on_disk_before_the_next_is_asked_for(host: Host) -> None:
-    path, found = Path("cache/metadata/host.jsonl"), []
+def test_each_page_is_on_disk_before_the_next_is_asked_for(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only with the system, which would lose it with the power."""
+    path, found, safe, fsync = Path("cache/metadata/host.jsonl"), [], [0], os.fsync
+
+    def synced(file: int) -> None:
+        fsync(file)
+        safe.append(os.fstat(file).st_size)
 
     def reply() -> tuple[int, str, bytes]:
-        found.append(path.read_text(encoding="utf-8").count("\n") if path.exists() else 0)
+        content = path.read_bytes() if path.exists() else b""
+        found.append((content.count(b"\n"), len(content) - safe[-1]))
         page = [{"id": f"photo-{len(found)}-{number}"} for number in range(30)]
         return 200, "application/json", json.dumps(page).encode()
 
+    monkeypatch.setattr(os, "fsync", synced)
     host.reply = reply
     collect_photos(host.source(), 90)
-    assert found == [0, 1, 2]
-    assert path.read_text(encoding="utf-8").count("\n") == 3
+    assert found == [(0, 0), (1, 0), (2, 0)]
+    assert path.read_bytes().count(b"\n") == 3 and path.stat().st_size == safe[-1]
     assert {seen for seen, _ in host.seen} == {f"{RANDOM}?count=30"}
 
 
@@ -336,16 +351,28 @@ def test_trouble_in_the_middle_keeps_what_is_there_and_later_only_the_rest_is_as
     record_property("times", 1)
 
 
-def test_with_wait_the_cell_goes_on_in_the_next_hour(host: Host, capsys: pytest.CaptureFixture) -> None:
-    hours = []
+@pytest.mark.parametrize(("hour", "begun", "times"), [
+    (3600, 2400, [2400, 3605, 7205]),  # 20 minutes to the full hour, then a whole one; and 5 seconds for its clock
+    (10, 9.5, [9.5, 11, 21]),
+])  # fmt: skip
+def test_with_wait_the_cell_goes_on_in_the_next_hour(
+    host: Host, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, hour: float, begun: float, times: list
+) -> None:
+    """By a clock that goes on only while the cell sleeps."""
+    now, asked = [begun], []
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
 
     def reply() -> tuple[int, str, bytes]:
-        hours.append(time.time() // 0.5)
-        return (200, "application/json", PAGE) if len(hours) == 3 else (403, "text/plain", b"Rate Limit Exceeded")
+        asked.append(now[0])
+        return (200, "application/json", PAGE) if len(asked) == 3 else (403, "text/plain", b"Rate Limit Exceeded")
 
+    clock = SimpleNamespace(sleep=sleep, time=lambda: now[0], monotonic=lambda: now[0] + 77)
+    monkeypatch.setattr("kit.metadata.time", clock)
     host.reply = reply
-    assert len(collect_photos(host.source(), 30, wait=True, hour=0.5)) == 30
-    assert hours[0] < hours[1] < hours[2]
+    assert len(collect_photos(host.source(), 30, wait=True, hour=hour)) == 30
+    assert asked == pytest.approx(times)
     assert "Waiting for the next hour's quota" in capsys.readouterr().err
 
 
