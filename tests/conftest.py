@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from PIL import Image
 
 import helpers
 import practice
+from kit import transport
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = 60
@@ -115,6 +117,24 @@ def closed_port() -> str:
         return f"http://127.0.0.1:{unused.getsockname()[1]}"
 
 
+def one_line(kind: type[Exception], function: Callable, *arguments: object, **named: object) -> str:
+    """The text with which the call fails: one plain line, in a notebook and anywhere, without the key or a path."""
+    with pytest.raises(kind) as caught:
+        function(*arguments, **named)
+    text = str(caught.value)
+    assert type(caught.value) is kind and caught.value._render_traceback_() == [f"{kind.__name__}: {text}"]
+    assert len(text.splitlines()) == 1 and len(text) < 300
+    assert not re.search(r"\w(Error|Exception)\b|Errno|object at", text) and str(Path.cwd()) not in text, text
+    assert not shows_key("".join(traceback.format_exception(caught.value)))
+    return text
+
+
+def shows_key(text: str) -> bool:
+    """Whether 8 neighbouring characters of KEY stand in the text, in whatever case: a Secret shows 4."""
+    key, text = KEY.lower(), text.lower()
+    return any(key[i : i + 8] in text for i in range(len(KEY) - 7))
+
+
 def download_serial(photos: list[helpers.Photo], folder: Path) -> None:
     for photo in photos:
         helpers.download_photo(photo, folder)
@@ -201,6 +221,20 @@ def images(server: practice.PracticeServer, pictures: Path) -> list[Path]:
     return sorted(pictures.glob("pictures-*/*.jpg"))[:12]
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (folder := tmp_path / "thumbnails").mkdir()
+    return folder
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds for which the client wanted to wait between two tries; it does not."""
+    seconds: list[float] = []
+    monkeypatch.setattr(transport.stopping, "wait", seconds.append)
+    return seconds
+
+
 @dataclass
 class Host:
     """Another host, which notes what it is asked and answers with what `reply` returns: status, type, body."""
@@ -275,6 +309,6 @@ def host() -> Iterator[Host]:
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test works in an empty folder, without an access key or a proxy of the environment."""
     monkeypatch.chdir(tmp_path)
-    for name in ("unsplash_access_key", "http_proxy", "https_proxy", "all_proxy"):
+    for name in ("unsplash_access_key", "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

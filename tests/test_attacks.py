@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -41,13 +42,6 @@ def workers() -> Iterator[ProcessPoolExecutor]:
     """Two workers with limited memory. If an image kills one, all of its results are BrokenProcessPool."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), initializer=_limit_memory) as pool:
         yield pool
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "thumbnails"
-    folder.mkdir()
-    return folder
 
 
 def with_little_memory(path: Path, folder: Path) -> Outcome:
@@ -89,26 +83,35 @@ def small_with(kind: str, at: int, size: bytes) -> bytes:
     return body.getvalue()[:at] + size + body.getvalue()[at + len(size) :]
 
 
-BOMBS = {
+def text_of_200_megabytes(kind: bytes) -> bytes:
+    packed = zlib.compress(bytes(200_000_000), 1)
+    data = b"bomb\0" + (b"\1\0\0\0" if kind == b"iTXt" else b"\0") + packed
+    return png_of(300, 200, chunk(kind, data))
+
+
+BOMBS: dict[str, Callable[[], bytes]] = {
     "JPEG": lambda: jpeg_of(65_500, 65_500),
     "progressive JPEG": lambda: jpeg_of(65_500, 65_500, progressive=True),
     "PNG": lambda: png_of(20_000, 20_000),
     "GIF": lambda: small_with("GIF", 6, struct.pack("<HH", 65_535, 65_535)),
     "BMP": lambda: small_with("BMP", 18, struct.pack("<ii", 2_000_000_000, 2_000_000_000)),
-}
+} | {f"text {kind!r}": partial(text_of_200_megabytes, kind) for kind in (b"zTXt", b"iTXt", b"iCCP")}
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused(
     tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, name: str, record_property: Callable
 ) -> None:
-    record_property("fault", "decompression bomb")
+    record_property("fault", "PNG text that unpacks to 200 MB" if "text" in name else "decompression bomb")
     record_property("times", 1)
     path = tmp_path / "bomb.jpg"
     path.write_bytes(BOMBS[name]())
     assert path.stat().st_size < 1_000_000
     outcome = workers.submit(with_little_memory, path, folder).result(timeout=60)
-    assert (outcome.status, outcome.error) == (Status.FAILED, "too many pixels: it could be a decompression bomb")
+    words = "too many pixels: it could be a decompression bomb"
+    if "text" in name:
+        words = "the image is broken: Decompressed data too large"
+    assert outcome.status is Status.FAILED and outcome.error.startswith(words)
     assert list(folder.iterdir()) == []
 
 
@@ -136,22 +139,6 @@ def test_without_enough_memory_the_outcome_says_so_and_the_worker_goes_on(
     assert (outcome.status, outcome.error) == (Status.FAILED, "there is not enough memory for this image")
     assert list(folder.iterdir()) == []
     assert workers.submit(make_thumbnail, path, folder, 200).result(timeout=60).status is Status.DONE
-
-
-@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
-def test_a_text_or_profile_that_unpacks_to_200_megabytes_is_refused(
-    tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, kind: bytes, record_property: Callable
-) -> None:
-    record_property("fault", "PNG text that unpacks to 200 MB")
-    record_property("times", 1)
-    packed = zlib.compress(bytes(200_000_000), 1)
-    data = b"bomb\0" + (b"\1\0\0\0" if kind == b"iTXt" else b"\0") + packed
-    path = tmp_path / "text.jpg"
-    path.write_bytes(png_of(300, 200, chunk(kind, data)))
-    outcome = workers.submit(with_little_memory, path, folder).result(timeout=60)
-    assert outcome.status is Status.FAILED
-    assert outcome.error.startswith("the image is broken: Decompressed data too large")
-    assert list(folder.iterdir()) == []
 
 
 # --- odd, but images ----------------------------------------------------------------------------------------------
@@ -185,7 +172,6 @@ def png_16_bit() -> bytes:
 ODD: dict[str, Callable[[], bytes]] = {
     "EXIF of 60 kB": lambda: jpeg(gradient(), exif=large_exif()),
     "ICC profile of 400 kB of rubbish": lambda: jpeg(gradient(), icc_profile=random.Random(1).randbytes(400_000)),
-    "CMYK with an Adobe marker": lambda: cmyk(0),
     "16-bit PNG named .jpg": png_16_bit,
     "comment of 65,533 bytes": lambda: jpeg(gradient(), comment=b"x" * 65_533),
     "a second JPEG behind the first": lambda: jpeg(gradient()) + jpeg(Image.new("RGB", (2000, 2000))),
@@ -193,9 +179,7 @@ ODD: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_an_odd_image_becomes_a_proper_thumbnail(
-    tmp_path: Path, folder: Path, name: str, record_property: Callable
-) -> None:
+def test_an_odd_image_gets_a_thumbnail(tmp_path: Path, folder: Path, name: str, record_property: Callable) -> None:
     record_property("fault", name)
     record_property("times", 1)
     path = tmp_path / "odd.jpg"
@@ -204,10 +188,8 @@ def test_an_odd_image_becomes_a_proper_thumbnail(
     assert_alike(thumbnail(path, folder), upright)
 
 
-@pytest.mark.parametrize("adobe", [None, 1, 2, 255])
-def test_cmyk_in_other_ways_becomes_what_pillow_sees_in_it(
-    tmp_path: Path, folder: Path, adobe: int | None, record_property: Callable
-) -> None:
+@pytest.mark.parametrize("adobe", [None, 0, 1, 2, 255])
+def test_cmyk_is_what_pillow_sees(tmp_path: Path, folder: Path, adobe: int | None, record_property: Callable) -> None:
     record_property("fault", "CMYK with an Adobe marker")
     record_property("times", 1)
     path = tmp_path / "odd.jpg"
@@ -241,23 +223,12 @@ def fuzzed(number: int, bodies: list[bytes]) -> bytes:
         # Headers are where the decoder's decisions are made: half of the changes go there.
         at = luck.randrange(luck.choice((min(len(body), 700), len(body))) or 1)
         piece = luck.randrange(1, 1 + luck.choice((1, 4, 64)))
-        change = luck.randrange(7)
-        if change == 0:
-            body[at : at + 1] = bytes([luck.randrange(256)])
-        elif change == 1:
-            body[at : at + piece] = luck.randbytes(piece)
-        elif change == 2:
-            del body[at : at + piece]
-        elif change == 3:
-            body[at:at] = body[at : at + piece] * luck.randrange(1, 4)
-        elif change == 4:
-            body[at : at + piece] = bytes([luck.choice((0, 255, 127, 128))]) * piece
-        elif change == 5:
-            body[at:at] = bytes([0xFF, luck.randrange(0xC0, 0x100)])  # a marker
-        else:
-            other = luck.choice(bodies)
-            start = luck.randrange(len(other))
-            body[at : at + piece] = other[start : start + piece]
+        other, start = luck.choice(bodies), luck.randrange(1000)
+        body[at : at + luck.choice((0, 1, piece))] = luck.choice((
+            b"", luck.randbytes(1), luck.randbytes(piece), body[at : at + piece] * luck.randrange(1, 4),
+            bytes([luck.choice((0, 255, 127, 128))]) * piece, other[start : start + piece],
+            bytes([0xFF, luck.randrange(0xC0, 0x100)]),  # a marker
+        ))  # fmt: skip
     if luck.random() < 0.1:
         del body[luck.randrange(len(body) + 1) :]
     return bytes(body)

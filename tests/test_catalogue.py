@@ -7,12 +7,12 @@ import json
 import re
 from datetime import datetime
 from random import Random
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
-from practice.catalogue import Catalogue, Entry
+from practice.catalogue import Catalogue
 from practice.scenes import describe
 
 API, IMAGES = "http://127.0.0.1:8001", "http://127.0.0.1:8002"
@@ -93,47 +93,21 @@ def test_short_form_leaves_out_four_keys(catalogue: Catalogue, records: list[dic
 def test_plain_fields(catalogue: Catalogue, records: list[dict]) -> None:
     for entry, record in zip(catalogue.entries, records, strict=True):
         assert (record["id"], record["width"], record["height"]) == (entry.id, entry.width, entry.height)
-        assert re.fullmatch(r"[a-z0-9-]*" + re.escape(entry.id), record["slug"])
-        assert all(slug.endswith(entry.id) for slug in record["alternative_slugs"].values())
+        assert all(slug.endswith(entry.id) for slug in (record["slug"], *record["alternative_slugs"].values()))
         assert 0 <= record["downloads"] <= record["views"] and record["likes"] >= 0
-        assert record["blur_hash"] is None or len(record["blur_hash"]) == 28
         assert record["alt_description"] in (None, describe(entry.seed).description)  # what is drawn
-        for text in (record["description"], record["alt_description"]):
+        for text in (record["description"], record["alt_description"], record["user"]["bio"]):
             assert text is None or (text.strip() and "{" not in text)
-        assert record["asset_type"] == "photo" and record["liked_by_user"] is False
-        assert record["breadcrumbs"] == record["current_user_collections"] == []
-        for topic in record["topic_submissions"].values():
-            assert ("approved_on" in topic) == (topic["status"] == "approved")
+        dates = [datetime.fromisoformat(record[key] or record["created_at"])
+                 for key in ("created_at", "promoted_at", "updated_at")]  # fmt: skip
+        assert all(date.tzinfo for date in dates) and dates == sorted(dates)
+        assert dates[0].year >= 2016 and dates[2].isoformat() < "2026-11"
+    assert 10 < np.mean([100 * (record["created_at"][-1] == "Z") for record in records]) < 90  # the others: an offset
 
 
 def test_colour_is_the_measured_one_or_null(records: list[dict]) -> None:
     assert records[10]["color"] == "#00000a"
     assert records[11]["color"] is None
-
-
-def test_dates(records: list[dict]) -> None:
-    for record in records:
-        dates = {key: datetime.fromisoformat(record[key].replace("Z", "+00:00"))
-                 for key in ("created_at", "updated_at", "promoted_at") if record[key]}  # fmt: skip
-        assert all(date.tzinfo for date in dates.values())
-        assert dates["created_at"] < dates["updated_at"]
-        assert dates["created_at"] <= dates.get("promoted_at", dates["created_at"]) <= dates["updated_at"]
-        assert dates["created_at"].year >= 2016 and dates["updated_at"].isoformat() < "2026-11"
-    assert 10 < np.mean([100 * (record["created_at"][-1] == "Z") for record in records]) < 90  # the others: an offset
-
-
-FITTED = "crop=entropy cs=tinysrgb fit=max fm=jpg ixid ixlib q=80"
-
-
-@pytest.mark.parametrize("key, expected", [
-    ("raw", "ixid ixlib"), ("full", "crop=entropy cs=srgb fm=jpg ixid ixlib q=85"), ("regular", f"{FITTED} w=1080"),
-    ("small", f"{FITTED} w=400"), ("thumb", f"{FITTED} w=200"),
-])  # fmt: skip
-def test_image_addresses(records: list[dict], key: str, expected: str) -> None:
-    for record in records[:100]:
-        query = parse_qsl(urlsplit(record["urls"][key]).query, strict_parsing=True)
-        assert " ".join(name if name in ("ixid", "ixlib") else f"{name}={value}" for name, value in query) == expected
-        assert len(dict(query)["ixid"]) > 20
 
 
 def test_every_address_leads_to_its_photo(catalogue: Catalogue, records: list[dict]) -> None:
@@ -148,59 +122,27 @@ def test_every_address_leads_to_its_photo(catalogue: Catalogue, records: list[di
         assert links["html"] == f"https://unsplash.com/photos/{record['slug']}"
 
 
-def test_users(records: list[dict]) -> None:
+def test_users_and_cameras(records: list[dict]) -> None:
     by_id = {record["user"]["id"]: record["user"] for record in records}
-    assert all(record["user"] == by_id[record["user"]["id"]] for record in records)
     assert len({user["username"] for user in by_id.values()}) == len(by_id)
-    for user in by_id.values():
+    assert any(not user["name"].isascii() for user in by_id.values())
+    for record in records:
+        user, exif = record["user"], record["exif"]
+        assert user == by_id[user["id"]]
         assert re.fullmatch(r"[a-z0-9_]+", user["username"])
         assert user["name"] == " ".join(filter(None, (user["first_name"], user["last_name"])))
-        assert user["links"]["self"] == f"{API}/users/{user['username']}"
-        assert user["links"]["html"] == f"https://unsplash.com/@{user['username']}"
-        assert all(address.startswith(f"{IMAGES}/profile-") for address in user["profile_image"].values())
-        assert user["social"]["instagram_username"] == user["instagram_username"]
-        assert "{" not in (user["bio"] or "")
-    assert any(not user["name"].isascii() for user in by_id.values())
-
-
-def test_exif(records: list[dict]) -> None:
-    for record in records:
-        exif = record["exif"]
-        if exif["make"]:
-            assert exif["name"] == f"{exif['make']}, {exif['model'].strip()}"
-        else:
-            assert exif["model"] is None and exif["name"] is None
-        if exif["exposure_time"]:
-            assert re.fullmatch(r"1/\d{1,4}|\d+(\.\d)?", exif["exposure_time"])
-        assert exif["aperture"] is None or 1 <= float(exif["aperture"]) <= 22
-        assert exif["focal_length"] is None or re.fullmatch(r"\d+\.\d", exif["focal_length"])
+        assert exif["name"] == (f"{exif['make']}, {exif['model'].strip()}" if exif["make"] else None)
         assert exif["iso"] is None or 50 <= exif["iso"] <= 12_800
-    stripped = [record for record in records if record["exif"]["make"] is None]
-    assert share(stripped, "exif.exposure_time") > 80
 
 
 # --- the same again -------------------------------------------------------------------------------
 
 
 def test_a_small_catalogue_begins_a_larger_one_of_the_same_seed(catalogue: Catalogue, records: list[dict]) -> None:
-    small, other = Catalogue(60, colours=catalogue.colours), Catalogue(60, seed=7)
+    small = Catalogue(60, colours=catalogue.colours)
     assert small.entries == catalogue.entries[:60]
-    assert not {entry.id for entry in other.entries} & {entry.id for entry in catalogue.entries}
     # Backwards: a record must not depend on those asked for before it.
     assert [small.record(entry, API, IMAGES) for entry in reversed(small.entries)] == records[59::-1]
-
-
-def test_colours_change_nothing_else(records: list[dict]) -> None:
-    plain = Catalogue(60)
-    for entry, record in zip(plain.entries, records, strict=False):
-        colours = {name: record[name] for name in ("color", "blur_hash")}
-        assert plain.record(entry, API, IMAGES) | colours == record
-
-
-def test_a_changed_record_changes_nothing(catalogue: Catalogue, records: list[dict]) -> None:
-    entry = catalogue.entries[5]
-    catalogue.record(entry, API, IMAGES)["user"]["links"].clear()
-    assert catalogue.record(entry, API, IMAGES) == records[5]
 
 
 def test_ids_and_images_are_unique() -> None:
@@ -219,31 +161,6 @@ def test_ids_that_differ_in_case_alone_are_drawn_again(monkeypatch: pytest.Monke
         next(drawn) if k == 11 else choices(self, *given, k=k, **options)
     ))  # fmt: skip
     assert [entry.id for entry in Catalogue(2).entries] == ["aAAAAAAAAAA", "BBBBBBBBBBB"]
-
-
-def test_later_photos_reuse_the_drawn_pictures() -> None:
-    reused = Catalogue(25, colours={3: "#123456"}, pictures=10)
-
-    def picture(entry: Entry) -> tuple:
-        return entry.seed, entry.width, entry.height
-
-    assert reused.entries[:10] == Catalogue(10).entries
-    assert len({picture(entry) for entry in reused.entries}) == 10
-    for entry in reused.entries[10:]:
-        assert picture(entry) == picture(reused.entries[entry.index % 10])
-    first, again = (reused.record(reused.entries[index], API, IMAGES) for index in (3, 23))
-    assert first["color"] == again["color"] == "#123456"
-    assert first["id"] != again["id"] and first["urls"]["raw"] != again["urls"]["raw"]
-    assert first["exif"]["make"] == again["exif"]["make"]
-
-
-def test_find(catalogue: Catalogue) -> None:
-    entry = catalogue.entries[17]
-    assert catalogue.find(entry.id) is entry
-    assert catalogue.find_image(entry.image) is entry
-    assert catalogue.find("no-such-one") is None
-    assert catalogue.find(entry.id.swapcase()) is None
-    assert catalogue.find_image("photo-1") is None
 
 
 # --- believable figures: 162 real records, with generous bands ------------------------------------
@@ -266,7 +183,7 @@ def test_percentiles(records: list[dict], key: str, percentiles: tuple[float, ..
     ("location.position.latitude", 0.0, 50, 5), ("exif.make", None, 28, 4), ("exif.make", "Canon", 22, 4),
     ("views", 0, 5, 3),  # premium
 ])  # fmt: skip
-def test_share_of_nulls_and_of_frequent_values(
+def test_nulls_and_frequent_values(
     records: list[dict], path: str, value: object, percent: float, points: float
 ) -> None:
     assert share(records, path, value) == pytest.approx(percent, abs=points)

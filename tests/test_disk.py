@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from conftest import ROOT, download_threads
+from conftest import ROOT, download_threads, one_line
 from PIL import Image
 
 import helpers
@@ -67,17 +67,6 @@ def fill(path: Path) -> None:
     with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
         while file.write(bytes(4096)):
             pass
-
-
-def sentence(kind: type[Exception], function: Callable, *arguments: object) -> str:
-    """The one line in which the call fails, in a notebook and anywhere."""
-    with pytest.raises(kind) as caught:
-        function(*arguments)
-    text = str(caught.value)
-    assert caught.value._render_traceback_() == [f"{kind.__name__}: {text}"]
-    assert len(text.splitlines()) == 1 and len(text) < 300
-    assert "Errno" not in text and str(Path.cwd()) not in text
-    return text
 
 
 def resize_some(paths: list[Path], folder: Path) -> None:
@@ -152,9 +141,7 @@ def test_a_timed_run_on_a_full_disk_says_so_and_does_not_count(
         monkeypatch.chdir(tmp_path)
 
 
-def test_metadata_that_find_no_room_are_told_and_the_rest_is_kept(
-    source: Source, tmp_path: Path, record_property: Callable
-) -> None:
+def test_metadata_that_find_no_room_keep_the_rest(source: Source, tmp_path: Path, record_property: Callable) -> None:
     record_property("fault", "disk full")
     record_property("times", 1)
     folder = tmp_path / "disk"
@@ -163,7 +150,7 @@ def test_metadata_that_find_no_room_are_told_and_the_rest_is_kept(
         [cache] = folder.iterdir()
         before = cache.read_bytes()
         fill(folder / "filling")
-        text = sentence(FileProblem, helpers.collect_photos, source, 60, False, folder)
+        text = one_line(FileProblem, helpers.collect_photos, source, 60, False, folder)
         assert any(reason in text for reason in FULL)
         assert cache.read_bytes().startswith(before)
         (folder / "filling").unlink()
@@ -186,12 +173,12 @@ def assert_every_step_says(
         assert (outcome.status, outcome.error, outcome.tries) == (Status.FAILED, words, 1)
     told = f" stopped at {folder.name}: {words}. "  # no file, whose name may be that of a process
     for target in (folder, folder / "images"):
-        assert told in sentence(FileProblem, helpers.keep, run, target)
+        assert told in one_line(FileProblem, helpers.keep, run, target)
     with patch.context() as inside:
         inside.chdir(folder)
-        assert told in sentence(FileProblem, timed_run, download_threads, photos)
-        assert told in sentence(FileProblem, helpers.collect_photos, source, 30)
-        assert words in sentence(SettingsError, helpers.load_settings)
+        assert told in one_line(FileProblem, timed_run, download_threads, photos)
+        assert told in one_line(FileProblem, helpers.collect_photos, source, 30)
+        assert words in one_line(SettingsError, helpers.load_settings)
     assert [path.name for path in folder.iterdir()] == ["config.ini.example"]
     assert len(helpers.keep(run, "elsewhere")) == 3  # nothing was lost
 
@@ -248,23 +235,21 @@ def test_without_permission_every_step_says_so(
         folder.chmod(0o700)
 
 
-def test_a_missing_folder_is_made_and_one_that_disappears_is_told(
-    photos: list[Photo], tmp_path: Path, record_property: Callable
-) -> None:
+def test_a_folder_is_made_and_its_loss_is_told(photos: list[Photo], tmp_path: Path, record_property: Callable) -> None:
     assert len(helpers.keep(timed_run(download_threads, photos[:3]), "new/images")) == 3
 
     def download_and_delete(photos: list[Photo], folder: Path) -> None:
         download_threads(photos, folder)
         shutil.rmtree("cache")
 
-    assert "No such file or directory" in sentence(FileProblem, timed_run, download_and_delete, photos[:3])
+    assert "No such file or directory" in one_line(FileProblem, timed_run, download_and_delete, photos[:3])
     run = timed_run(download_threads, photos[:3])
     shutil.rmtree("cache")
     told = f" stopped at {run.folder.as_posix()}: No such file or directory. "
-    assert told in sentence(FileProblem, helpers.keep, run, "images")
+    assert told in one_line(FileProblem, helpers.keep, run, "images")
     Path("in the way").write_text("a file")
     run = timed_run(download_threads, photos[:3])
-    assert " stopped at in the way: File exists. " in sentence(FileProblem, helpers.keep, run, "in the way")
+    assert " stopped at in the way: File exists. " in one_line(FileProblem, helpers.keep, run, "in the way")
     assert len(helpers.keep(run, "images")) == 3
     record_property("fault", "folder missing")
     record_property("times", 4)
@@ -289,7 +274,7 @@ def test_a_file_that_is_not_written_is_told_by_its_folder(tmp_path: Path, path: 
         with on_disk("A step"):
             write(os.path.normpath(tmp_path / path), b"whole")
 
-    assert sentence(FileProblem, step).startswith(f"A step stopped at {told}: No such file or directory. ")
+    assert one_line(FileProblem, step).startswith(f"A step stopped at {told}: No such file or directory. ")
 
 
 def test_a_file_that_is_still_being_written_is_no_file_of_the_run(photos: list[Photo]) -> None:
@@ -317,7 +302,7 @@ def test_images_may_be_on_another_disk_and_what_does_not_fit_there_stays_and_is_
     with disk(tmp_path / "images", ROOM):
         run = timed_run(download_threads, photos)
         assert run.folder.stat().st_dev != Path("images").stat().st_dev
-        assert "No space left on device" in sentence(FileProblem, helpers.keep, run, "images")
+        assert "No space left on device" in one_line(FileProblem, helpers.keep, run, "images")
         assert list(Path("images").iterdir())
         there = digests(run.folder) | digests(Path("images"))
         assert there == run.files  # each in one of the two places, whole, and nothing else
@@ -351,9 +336,7 @@ def test_the_whole_way_works_in_a_folder_with_any_name(
 
 
 @pytest.mark.parametrize("refused", [2, 99])
-def test_a_file_that_another_program_holds_open_for_a_moment(
-    tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch, refused: int
-) -> None:
+def test_a_file_held_open(tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
     replace, tries = os.replace, []
 
     def held(source: str, target: str) -> None:

@@ -6,12 +6,10 @@ What one call of download_photo or Source.get makes of a fault is tested in test
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,11 +18,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import KEY, PATIENCE, PHOTOS, Host, another_host, download_threads, source_of
+from conftest import PATIENCE, PHOTOS, download_threads, source_of
 from PIL import Image
 
 import helpers
-from helpers import Outcome, Photo, Run, Secret, Source, SourceError, Status, collect_photos, keep, problems, timed_run
+from helpers import Outcome, Photo, Run, Source, SourceError, Status, collect_photos, keep, problems, timed_run
 from kit import transport
 from kit.transport import BAD_BODY_TRIES, TRIES
 from practice import PracticeServer
@@ -56,7 +54,7 @@ PASSING = [
     ("status 500", {"fault": "500"}, "status 500"),
     ("status 502 with HTML", {"fault": "502"}, "status 502"),
     ("status 503 with Retry-After in seconds", {"fault": "503", "value": 1}, "status 503"),
-    ("status 503 with Retry-After as a date", {"fault": "503", "value": "a date"}, "status 503"),
+    ("status 503 with Retry-After as a date", {"fault": "503", "value": formatdate(usegmt=True)}, "status 503"),
     ("status 429 for a photo", {"fault": "429", "value": 1}, "status 429"),
     ("connection reset", {"fault": "reset"}, "the connection broke off"),
 ]
@@ -71,7 +69,6 @@ BAD_BODIES = [
     ("WebP named .jpg", {"fault": "webp"}, NO_JPEG),
     ("JPEG that ends in the middle", {"fault": "truncated"}, "the JPEG ends in the middle"),
 ]
-LONG = ("body longer than announced", {"fault": "long"}, "")
 # A body that is broken inside, and what became of its 64 bytes in the middle.
 BROKEN = [
     ("JPEG with zeros in the middle", {"fault": "corrupt"}, lambda piece: bytes(64)),
@@ -94,7 +91,6 @@ class Faulty:
     requests: int  # that reached the practice server
     kept: Path
     whole: set[str]  # digests of the photographs as they were drawn
-    date: float  # in seconds since 1970, what Retry-After said as a date
 
     def outcomes(self, photos: list[Photo]) -> list[Outcome]:
         return [outcome for outcome in self.run.outcomes if outcome.item in {photo.id for photo in photos}]
@@ -105,18 +101,15 @@ def faulty(
     start: Callable[..., PracticeServer], pictures: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Faulty]:
     server = start(photos=2 * PHOTOS, pictures=PHOTOS)
-    kinds = [*PASSING, *BAD_BODIES, LONG, *BROKEN]
+    kinds = [*PASSING, *BAD_BODIES, *BROKEN]
     with pytest.MonkeyPatch.context() as patch, socket.socket() as closed:
         patch.chdir(tmp_path_factory.mktemp("faulty"))
         patch.setattr(transport, "TIMEOUT", (5, 2))
         photos = all_photos(source_of(server), 2 * PHOTOS)
         rest = iter(photos)
-        date = int(time.time() + 4)
         once, always, rules = {}, {}, []
         for name, rule, _ in kinds:
             once[name], always[name] = ([next(rest) for _ in range(EACH)] for _ in range(2))
-            if rule.get("value") == "a date":
-                rule = {**rule, "value": formatdate(date, usegmt=True)}
             for group, times in ((once[name], {"times": 1}), (always[name], {})):
                 paths = "|".join(re.escape(urlsplit(photo.url).path) for photo in group)
                 rules.append({"path": f"^({paths})[?]", **rule, **times})
@@ -136,7 +129,7 @@ def faulty(
         requests = server.stats()["images"] - before
         keep(run, "images")
         assert server.process.poll() is None
-        yield Faulty(run, once, always, healthy, requests, Path("images").absolute(), digests(pictures), date)
+        yield Faulty(run, once, always, healthy, requests, Path("images").absolute(), digests(pictures))
 
 
 def assert_kept(faulty: Faulty, photos: list[Photo], there: bool) -> None:
@@ -167,15 +160,6 @@ def test_trouble_is_overcome_if_it_passes_and_else_fails_alone(
     record_property("times", len(once) + len(always) * tries)
 
 
-def test_a_body_longer_than_announced_never_becomes_a_longer_file(faulty: Faulty, record_property: Record) -> None:
-    photos = faulty.once[LONG[0]] + faulty.always[LONG[0]]
-    for outcome in faulty.outcomes(photos):
-        assert_kept(faulty, [photo for photo in photos if photo.id == outcome.item], outcome.status is Status.DONE)
-    assert_kept(faulty, faulty.once[LONG[0]], True)
-    record_property("fault", "body longer than announced")
-    record_property("times", 2 * EACH)
-
-
 @pytest.mark.parametrize(("name", "rule", "change"), BROKEN, ids=[name for name, *_ in BROKEN])
 def test_a_broken_middle_arrives_as_it_came_and_becomes_a_thumbnail_or_a_failure_that_says_why(
     faulty: Faulty, pictures: Path, tmp_path: Path, record_property: Record, name: str, rule: dict, change: Callable
@@ -199,48 +183,31 @@ def test_a_broken_middle_arrives_as_it_came_and_becomes_a_thumbnail_or_a_failure
     record_property("times", 2 * EACH)
 
 
-def test_the_others_go_on(faulty: Faulty) -> None:
-    assert {outcome.status for outcome in faulty.outcomes(faulty.healthy)} == {Status.DONE}
-    assert len(faulty.run.outcomes) == len(faulty.run.items) == 2 * PHOTOS
-    assert_kept(faulty, faulty.healthy, True)
-
-
 def test_the_run_tells_how_many_retries_it_took_and_that_it_does_not_count(faulty: Faulty) -> None:
     run = faulty.run
     tries = sum(outcome.tries for outcome in run.outcomes) - len(UNREACHABLE) * EACH * TRIES
-    assert tries - 2 * EACH <= faulty.requests <= tries  # see BROKEN_OFF: after each body that is too long
+    assert tries - BROKEN_OFF <= faulty.requests <= tries
     assert run.row()["retries"] == sum(outcome.tries - 1 for outcome in run.outcomes)
     found = "; ".join(problems(run))
     failed = EACH * len(TROUBLE)
     assert f"{failed} of {2 * PHOTOS} items failed" in found
     assert found in run.sentence()
     assert not list(helpers.CACHE.rglob("*.part"))
-
-
-def test_retry_after_is_waited_for(faulty: Faulty) -> None:
-    for name in ("status 503 with Retry-After in seconds", "status 429 for a photo"):
-        for outcome in faulty.outcomes(faulty.once[name]):
-            assert outcome.finished - outcome.started >= 1
-        for outcome in faulty.outcomes(faulty.always[name]):
-            assert outcome.finished - outcome.started >= TRIES - 1
-    since_1970 = time.time() - time.perf_counter()
-    for outcome in faulty.outcomes(faulty.once["status 503 with Retry-After as a date"]):
-        assert outcome.finished + since_1970 >= faulty.date
+    assert {outcome.status for outcome in faulty.outcomes(faulty.healthy)} == {Status.DONE}
+    assert len(run.outcomes) == len(run.items) == 2 * PHOTOS
+    assert_kept(faulty, faulty.healthy, True)
 
 
 # --- the API ----------------------------------------------------------------------------------------------------
 
 
-def test_an_api_that_hangs_is_given_up_after_so_many_tries(
-    server: PracticeServer,
-    source: Source,
-    record_property: Record,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+def test_an_api_that_hangs_is_given_up(
+    source: Source, record_property: Record, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(transport, "TIMEOUT", (5, 0.5))
     monkeypatch.setattr(transport, "TRIES", 2)
     slow = [(name, rule) for name, rule, words in PASSING if words == LATE]
+    server = source.server
     server.faults(*({"path": f"{RANDOM}.*kind={rule['fault']}$", **rule} for _, rule in slow))
 
     def ask(kind: str) -> str:
@@ -271,7 +238,7 @@ def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
     server = start(photos=2000, pictures=PHOTOS)  # lost answers have dealt their photos, so more than 1,500
     source = source_of(server)
     kinds = [
-        *(rule if "a date" not in rule.values() else {"fault": "long"} for _, rule, _ in PASSING),
+        *({"fault": "long"} if "a date" in name else rule for name, rule, _ in PASSING),
         *({"times": 1, **rule} for _, rule, _ in BAD_BODIES if rule["fault"] not in ("json", "png")),
     ]
     assert len(kinds) == 16
@@ -294,56 +261,3 @@ def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
     shutil.rmtree("images")  # 250 MB
     record_property("fault", "1,500 photos in 32 threads, 5 % of the answers faulty in 16 ways")
     record_property("times", retries)
-
-
-# --- ids and addresses that attack -------------------------------------------------------------------------------
-
-EVIL_IDS = ["../../x", "..", "{folder}/x", "..\\x", "con", "NUL", "x" * 500, "a/b", "", "a\0b", None]
-EVIL_ADDRESSES = ["{evil}/photo", "ftp://127.0.0.1/photo", "file:///etc/passwd", "{images}@{evil_host}/photo",
-                  "{evil}/{images}", "javascript:alert(1)", "//[", "{api}/photos/random"]  # fmt: skip
-
-
-def test_hostile_answers_reach_no_other_host_no_other_folder_and_get_no_key(
-    host: Host, server: PracticeServer, records: list[dict], record_property: Record, tmp_path: Path
-) -> None:
-    """`host` is the API and sends records that attack; the practice server has the photos, and `evil` wants the key."""
-    with another_host() as evil:
-        evil.reply = lambda: (200, "image/jpeg", b"\xff\xd8\xffevil\xff\xd9")
-        names = {"evil": evil.address, "evil_host": urlsplit(evil.address).netloc}
-        names |= {"images": server.images, "api": host.address}
-        good = [*records[:4], {**records[4], "id": "-rf"}]
-        page = [
-            *good,
-            *good,  # twice in one answer
-            *({**records[5], "id": name.format(folder=tmp_path) if name else name} for name in EVIL_IDS),
-            *(
-                {"id": f"elsewhere-{number}", "urls": {"regular": address.format(**names)}}
-                for number, address in enumerate(EVIL_ADDRESSES)
-            ),
-            {"id": "redirected", "urls": records[6]["urls"]},
-        ]
-        host.reply = lambda: (200, "application/json", json.dumps(page).encode())
-        redirected = re.escape(urlsplit(records[6]["urls"]["regular"]).path)
-        server.faults({"path": redirected, "fault": "redirect", "value": f"{evil.address}/photo"})
-        leaks = server.stats()["leaks"]
-        source = Source("Unsplash", "hostile", host.address, [server.images], Secret(KEY))
-        count = len(good) + len(EVIL_ADDRESSES) + 1
-        run = timed_run(download_threads, source.photos(collect_photos(source, count)))
-        keep(run, "images")
-
-        assert evil.seen == []
-        assert server.stats()["leaks"] == leaks
-        assert [path for path, _ in host.seen] == [f"{RANDOM}?count=30"]
-        assert [headers["Authorization"] for _, headers in host.seen] == [f"Client-ID {KEY}"]
-        assert {path.name for path in Path("images").iterdir()} == {f"{record['id']}.jpg" for record in good}
-        assert "status 302 (1)" in "; ".join(problems(run))
-        files = [path for path in tmp_path.rglob("*") if path.is_file()]
-        assert {path.relative_to(tmp_path).parts[0] for path in files} == {"cache", "images"}
-        assert all(KEY.encode() not in path.read_bytes() for path in files)
-    counts = {
-        "id that attacks": len(EVIL_IDS), "image address that attacks": len(EVIL_ADDRESSES),
-        "redirect to another host": 1,
-    }  # fmt: skip
-    for fault, times in counts.items():
-        record_property("fault", fault)
-        record_property("times", times)

@@ -51,9 +51,7 @@ def test_what_is_gone_is_replaced_and_both_runs_work_on_the_same_list(
     assert helpers.replace_gone(source, WANTED, download_serial, run, longer) == (run, longer)  # the cell ran twice
 
 
-def test_a_replacement_that_is_gone_is_replaced_as_well(
-    source: helpers.Source, server: practice.PracticeServer
-) -> None:
+def test_a_replacement_that_is_gone_is_replaced_too(source: helpers.Source, server: practice.PracticeServer) -> None:
     everything = source.photos(helpers.collect_photos(source, 60))
     photos, further = everything[:40], everything[40:]
     server.faults({"path": paths_of(photos[:4] + further[:1]), "fault": "404"})
@@ -62,9 +60,7 @@ def test_a_replacement_that_is_gone_is_replaced_as_well(
     assert len(run.gone) == 5 and len(run.done) == 40 and len(longer) == 45 and helpers.problems(run) == []
 
 
-def test_if_most_are_gone_the_addresses_are_wrong_and_nothing_is_forgotten(
-    source: helpers.Source, server: practice.PracticeServer
-) -> None:
+def test_if_most_are_gone_the_addresses_are_wrong(source: helpers.Source, server: practice.PracticeServer) -> None:
     server.faults({"path": "photo-", "fault": "404"})
     photos, run = serial(source)
     assert helpers.replace_gone(source, WANTED, download_serial, run, photos) == (run, photos)
@@ -72,9 +68,7 @@ def test_if_most_are_gone_the_addresses_are_wrong_and_nothing_is_forgotten(
     assert source.photos(helpers.collect_photos(source, WANTED.photos)) == photos
 
 
-def test_without_quota_the_run_counts_with_fewer_photos(
-    start: Callable[..., practice.PracticeServer], capsys: pytest.CaptureFixture
-) -> None:
+def test_without_quota_it_counts(start: Callable[..., practice.PracticeServer], capsys: pytest.CaptureFixture) -> None:
     source = source_of(start(quota=2))
     photos = source.photos(helpers.collect_photos(source, 60))
     source.server.faults({"path": paths_of(photos[:2]), "fault": "404"})
@@ -86,9 +80,7 @@ def test_without_quota_the_run_counts_with_fewer_photos(
     assert helpers.compare(run, helpers.timed_run(download_threads, longer)) > 0
 
 
-def test_a_photo_that_vanishes_between_two_runs_is_told_by_its_true_reason(
-    source: helpers.Source, server: practice.PracticeServer
-) -> None:
+def test_a_photo_that_vanishes_between_runs_is_told(source: helpers.Source, server: practice.PracticeServer) -> None:
     photos, run = serial(source)
     server.faults({"path": paths_of(photos[:1]), "fault": "404"})
     with pytest.raises(helpers.AssignmentError, match="were gone in the other"):
@@ -97,9 +89,7 @@ def test_a_photo_that_vanishes_between_two_runs_is_told_by_its_true_reason(
     assert verdict.word == "WRONG" and "1 photos that the serial run got are gone now" in str(verdict)
 
 
-def test_both_stages_at_once_do_without_it(
-    source: helpers.Source, server: practice.PracticeServer, tmp_path: Path
-) -> None:
+def test_both_stages_do_without_it(source: helpers.Source, server: practice.PracticeServer, tmp_path: Path) -> None:
     photos = source.photos(helpers.collect_photos(source, WANTED.photos))
     server.faults({"path": paths_of(photos[:4]), "fault": "404"})
 

@@ -28,11 +28,11 @@ from PIL import Image, ImageCms
 import practice
 from practice.catalogue import Catalogue
 from practice.scenes import dominant_colour
-from practice.server import CHUNK, FAULTS, Server
+from practice.server import CHUNK, Server
 
 CATALOGUE = Catalogue(PHOTOS)
 KNOWN, NO_PHOTO = CATALOGUE.entries[0].id, "/photos/AAAAAAAAAAA"
-JSON, HTML, TXT, JPEG = "application/json", "text/html", "text/plain", "image/jpeg"
+JSON, TXT, JPEG = "application/json", "text/plain", "image/jpeg"
 
 Start = Callable[..., practice.PracticeServer]
 
@@ -124,13 +124,6 @@ def test_a_deck_deals_every_photo_once_and_one_answer_never_holds_a_photo_twice(
     assert all(len(answer) == len(set(answer)) for answer in answers)
     ids = [name for answer in answers for name in answer]
     assert [len(set(ids[deck : deck + 7])) for deck in range(0, len(ids), 7)] == [7] * 21
-
-
-def test_repeats_deals_some_photos_again(start: Start) -> None:
-    with start(repeats=0.5) as server:
-        ids = [record["id"] for _ in range(2) for record in ask(server, "/photos/random?count=30").json()]
-    assert len(ids) == PHOTOS
-    assert PHOTOS * 0.2 < len(set(ids)) < PHOTOS * 0.9  # half of them are expected
 
 
 def expected(server: practice.PracticeServer, records: list[dict], full: bool = True) -> list[dict]:
@@ -233,21 +226,13 @@ def test_an_impossible_parameter_is_refused(server, record: dict, target: str, r
 # --- images ---------------------------------------------------------------------------------------------------
 
 
-def test_a_regular_image_is_the_same_bytes_each_time(server, record: dict) -> None:
-    answers = [fetch(record["urls"]["regular"], method) for method in ("GET", "GET", "HEAD")]
-    assert answers[0].content == answers[1].content and answers[2].content == b""
-    for answer in answers:
-        assert (answer.status_code, answer.headers["Content-Type"]) == (200, JPEG)
-        assert answer.headers["Content-Length"] == str(len(answers[0].content))
-
-
 def test_regular_images_fit_their_metadata_and_differ(server) -> None:
     """1080 wide and of the stated shape; saving as a JPEG may have changed a colour that was nearly another one."""
     bodies, right = set(), 0
     for record in listed(server):
-        body = fetch(record["urls"]["regular"]).content
-        picture = opened(body)
-        assert (picture.format, picture.mode, picture.width) == ("JPEG", "RGB", 1080)
+        answer = fetch(record["urls"]["regular"])
+        body, picture = answer.content, opened(answer.content)
+        assert (answer.headers["Content-Type"], picture.mode, picture.width) == (JPEG, "RGB", 1080)
         assert picture.height == pytest.approx(1080 * record["height"] / record["width"], abs=1)
         bodies.add(body)
         right += dominant_colour(picture) == record["color"]
@@ -255,23 +240,19 @@ def test_regular_images_fit_their_metadata_and_differ(server) -> None:
 
 
 @pytest.mark.parametrize("size, parameters, width", [
-    ("small", "", 400), ("small_s3", "", 400), ("thumb", "", 200), ("raw", "&w=333&fm=jpg&fit=max&q=20", 333),
-    ("raw", "&w=50&w=", 50), ("full", "", None), ("raw", "&q=1&w=10000", None), ("raw", "&q=1&w=999999999", None),
+    ("regular", "", 1080), ("small", "", 400), ("small_s3", "", 400), ("thumb", "", 200), ("raw", "&w=50&w=", 50),
+    ("raw", "&w=333&fm=jpg&fit=max&q=20", 333), ("full", "", None), ("raw", "&q=1&w=999999999", None),
 ])  # fmt: skip
 def test_sizes_and_their_limit(server, record: dict, size: str, parameters: str, width: int | None) -> None:
-    """Each has its width, but never more than the original; a parameter without a value says nothing."""
+    """Each has its width, but never more than the original, and an sRGB profile that is the same on every machine."""
     picture = opened(fetch(record["urls"][size] + parameters).content)
     width = width or record["width"]
-    assert picture.format == "JPEG"
-    assert picture.size == (width, pytest.approx(width * record["height"] / record["width"], abs=1))
-
-
-@pytest.mark.parametrize("size", ["regular", "small"])
-def test_images_hold_an_srgb_profile_that_is_the_same_on_every_machine(server, record: dict, size: str) -> None:
-    profile = opened(fetch(record["urls"][size]).content).info["icc_profile"]
+    profile = picture.info["icc_profile"]
     header = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile
     assert (header.profile_description, header.creation_date) == ("sRGB built-in", datetime(2024, 1, 1))
     assert len(profile) < 1000 and profile[40:44] == bytes(4)  # no name of a system
+    assert picture.format == "JPEG"
+    assert picture.size == (width, pytest.approx(width * record["height"] / record["width"], abs=1))
 
 
 def test_quality_is_honoured(server, record: dict) -> None:
@@ -309,19 +290,16 @@ def test_a_body_takes_its_time_by_the_bandwidth(pictures: Path, server, monkeypa
     async def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    async def serve() -> list[tuple[int, float]]:
+    async def serve() -> int:
         slow = Server(CATALOGUE, pictures / f"pictures-{server.version}", **BEHAVIOUR | {"bandwidth": 100_000})
         slow.listen()
         monkeypatch.setattr("practice.server.asyncio.sleep", sleep)
         monkeypatch.setattr("practice.server.monotonic", lambda: now[0])
-        found = []
-        for address in (f"{slow.images}/{entry.image}?w=1080&q=80" for entry in CATALOGUE.entries[:3]):
-            before, answer = now[0], await asyncio.to_thread(fetch, address)
-            found.append((len(answer.content), now[0] - before))
-        return found
+        answer = await asyncio.to_thread(fetch, f"{slow.images}/{CATALOGUE.entries[0].image}?w=1080&q=80")
+        return len(answer.content)
 
-    for size, seconds in asyncio.run(serve()):
-        assert size > CHUNK and seconds == pytest.approx(size / 100_000)
+    size = asyncio.run(serve())
+    assert size > CHUNK and now[0] == pytest.approx(size / 100_000)
 
 
 # --- requests that are not meant for it -----------------------------------------------------------------------
@@ -379,13 +357,11 @@ def test_hundreds_of_failures_leave_the_server_able_to_answer(pictures: Path, se
 
 
 BEGIN = b"GET /photos HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-UNFINISHED = {
+BAD = {
     "half a request": BEGIN + b"X: ",
     "a body that never comes": BEGIN + b"Content-Length: 1000\r\n\r\n",
     "only line ends": b"\r\n" * 10_000,
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(506),
-}
-WRONG = {
     "a huge header": BEGIN + b"X: " + b"x" * 1_000_000 + b"\r\n\r\n",
     "a huge body": BEGIN + b"Content-Length: 999999999999\r\n\r\n",
     "garbage": bytes(range(256)) * 1000,
@@ -393,8 +369,8 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", [*UNFINISHED, *WRONG])
-def test_a_bad_client_does_not_disturb_the_others(server, image: tuple[str, bytes], name: str, record_property) -> None:
+@pytest.mark.parametrize("number, name", enumerate(BAD))
+def test_a_bad_client_does_not_disturb_others(server, image: tuple, number: int, name: str, record_property) -> None:
     record_property("fault", "practice server: huge headers, garbage, half requests")
     record_property("times", 10)
     for base in (server.api, server.images):
@@ -402,13 +378,12 @@ def test_a_bad_client_does_not_disturb_the_others(server, image: tuple[str, byte
             clients = [stack.enter_context(connect(base)) for _ in range(5)]
             for client in clients:
                 with contextlib.suppress(ConnectionError):  # the server may hang up before it has read everything
-                    client.sendall((UNFINISHED | WRONG)[name])
+                    client.sendall(BAD[name])
             assert ask(server, "/photos").status_code == 200
             assert fetch(server.images + image[0]).content == image[1]
-            for client in clients if name in WRONG else ():
+            for client in clients[: 5 * (number > 3)]:  # the first four are unfinished: there is no answer yet
                 with contextlib.suppress(ConnectionError):
                     assert re.match(rb"HTTP/1.1 4\d\d |$", read_all(client)[0])
-    assert ask(server, "/photos").status_code == 200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems allow a process fewer connections")
@@ -436,62 +411,23 @@ def test_it_listens_on_the_loopback_address_alone(server) -> None:
 
 
 # --- faults ---------------------------------------------------------------------------------------------------
-
-# What is sent in place of an image: status, type, and how the body begins. The bytes of the broken photos, and what a
-# client makes of all this, are tested in test_faults.py.
-REPLACED = {
-    "500": (500, JSON, b'{"errors": ["Internal'), "502": (502, HTML, b"<html>"), "503": (503, TXT, b""),
-    "429": (429, TXT, b""), "401": (401, JSON, b'{"errors": ["OAuth'), "quota": (403, TXT, b"Rate Limit Exceeded"),
-    "quota-json": (403, JSON, b'{"errors": ["Rate Limit Exceeded"]}'), "redirect": (302, TXT, b""),
-    "404": (404, TXT, b"Not found"), "410": (410, TXT, b"Gone"),
-    "empty": (200, JPEG, b""), "html": (200, HTML, b"<html>"), "json": (200, JSON, b"{"),
-    "png": (200, JPEG, b"\x89PNG"), "webp": (200, JPEG, b"RIFF"), "truncated": (200, JPEG, b"\xff\xd8"),
-    "corrupt": (200, JPEG, b"\xff\xd8"), "scrambled": (200, JPEG, b"\xff\xd8"),
-}  # fmt: skip
-UNREPLACED = ("cut", "long", "drip", "drip-head", "silence", "stall", "reset")  # the connection itself goes wrong
-VALUE_IN = {"503": "Retry-After", "429": "Retry-After", "redirect": "Location"}
+# What a client makes of each is tested in test_faults.py.
 
 
-def test_every_fault_is_known_here() -> None:
-    assert {*REPLACED, *UNREPLACED, "delay"} == set(FAULTS)  # delay: test_faults.py
-
-
-@pytest.mark.parametrize("fault", REPLACED)
-def test_a_fault_replaces_the_answer(server, image: tuple[str, bytes], fault: str) -> None:
-    status, kind, begin = REPLACED[fault]
-    server.faults({"path": "^/photo-|^/premium_photo-", "fault": fault, "value": 7})
-    answer = fetch(server.images + image[0])
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, kind)
-    assert answer.content.startswith(begin) and bool(answer.content) == bool(begin)
-    assert answer.headers["Content-Length"] == str(len(answer.content))
-    told = {name: answer.headers[name] for name in VALUE_IN.values() if name in answer.headers}
-    assert told == ({VALUE_IN[fault]: "7"} if fault in VALUE_IN else {})
-
-
-@pytest.mark.parametrize("fault", UNREPLACED)
-def test_a_fault_of_the_connection(server, fault: str) -> None:
+@pytest.mark.parametrize("fault", ["cut", "long", "stall", "drip", "drip-head"])
+def test_a_fault_of_the_connection_spoils_the_bytes_that_it_should(server, fault: str) -> None:
     _, body = send(server, server.api, NO_PHOTO)
     half = body[: len(body) // 2]
-    server.faults({"path": NO_PHOTO, "fault": fault, "value": 0.01})
-    asked, pieces, end = server.stats()["requests"], [], "closed"
+    server.faults({"path": NO_PHOTO, "fault": fault, "value": 0.001})
+    wanted, received = {"cut": half, "stall": half, "long": body + b"more"}.get(fault, body), b""
     with connect(server.api) as connection:
         connection.sendall(request_for(server, server.api, NO_PHOTO))
-        if fault in ("silence", "stall"):
-            until(lambda: server.stats()["requests"] > asked, "the server had the request")
-            connection.settimeout(1)
-        try:
-            while piece := connection.recv(65536):
-                pieces.append(piece)
-        except TimeoutError:
-            end = "silent"
-        except ConnectionResetError:
-            end = "reset"
-    assert end == {"silence": "silent", "stall": "silent", "reset": "reset"}.get(fault, "closed")
-    head, _, received = b"".join(pieces).partition(b"\r\n\r\n")
-    assert (f"\r\nContent-Length: {len(body)}".encode() in head) == (fault not in ("silence", "reset"))
-    sent = {"cut": half, "stall": half, "long": body + b"more", "drip": body, "drip-head": body}
-    assert received == sent.get(fault, b"")
-    assert len(pieces) >= len({"drip": body, "drip-head": head + body}.get(fault, b"")) / 3
+        while received.partition(b"\r\n\r\n")[2] != wanted:
+            piece = connection.recv(65536)
+            assert piece, received
+            received += piece
+        assert f"\r\nContent-Length: {len(body)}\r\n".encode() in received
+        assert fault == "stall" or connection.recv(1) == b""
 
 
 def test_times_limits_a_fault_for_each_address_by_itself(server) -> None:
@@ -566,14 +502,11 @@ def test_stats_count_requests_images_and_the_most_images_at_once(start: Start) -
 # --- the process and its pictures -----------------------------------------------------------------------------
 
 PARENT = """
-import signal, sys, time
+import signal, sys
 import practice
 signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
 report = lambda done, total: print("drawn", done, flush=True)
 server = practice.start(sys.argv[1], photos=int(sys.argv[2]), latency=0, workers=2, report=report)
-print("ready", server.api, server.images, server.key, flush=True)
-while True:
-    time.sleep(60)
 """
 
 
@@ -596,23 +529,14 @@ def parent_of_a_server(cache: Path, photos: int) -> Iterator[tuple[subprocess.Po
             process.kill()
 
 
-def test_the_server_ends_when_its_parent_is_killed_but_not_when_it_is_interrupted(pictures: Path, server) -> None:
-    """`server` has drawn the pictures before."""
-    with parent_of_a_server(pictures, PHOTOS) as (parent, read_until):
-        _, api, _, key = read_until("ready")
+def test_an_interrupted_parent_keeps_its_server_and_a_killed_one_leaves_no_process(tmp_path: Path) -> None:
+    """What it was drawing is continued."""
+    with parent_of_a_server(tmp_path, 20) as (parent, read_until):
+        read_until("drawn")
         if os.name != "nt":  # Windows has no process groups to interrupt
             os.killpg(parent.pid, signal.SIGINT)
             read_until("interrupted")
-        assert fetch(f"{api}/photos?client_id={key}").status_code == 200
-        family = psutil.Process(parent.pid).children(recursive=True)
-        assert family
-        parent.kill()
-        assert_all_end(family)
-
-
-def test_a_killed_drawing_leaves_no_process_and_is_continued(tmp_path: Path) -> None:
-    with parent_of_a_server(tmp_path, 20) as (parent, read_until):
-        read_until("drawn")
+            read_until("drawn")
         family = psutil.Process(parent.pid).children(recursive=True)
         assert len(family) >= 3  # the server and two that draw
         parent.kill()
@@ -660,13 +584,6 @@ def test_a_closed_server_refuses_and_closing_twice_does_no_harm(start: Start) ->
             fetch(address)
     assert server.process.returncode == 0
     server.close()
-
-
-def test_a_server_that_can_not_start_says_why(tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("a file where a folder should be")
-    with pytest.raises(practice.PracticeError, match="cache") as problem:
-        practice.start(tmp_path / "cache", photos=1)
-    assert "Traceback" not in str(problem.value)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows can't send Ctrl-C to one process")

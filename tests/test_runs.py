@@ -17,8 +17,6 @@ from itertools import repeat
 from pathlib import Path
 from types import SimpleNamespace
 
-import nbclient
-import nbformat
 import pytest
 from conftest import PATIENCE, ROOT, download_serial, download_threads, resize_serial, source_of
 
@@ -76,15 +74,6 @@ def test_run_reports_who_did_what(images: list[Path], baseline: Run, function, r
     assert compare(baseline, baseline) == 1
     said = rf"Resize, {run.label()}: 12 of 12 photos, \d+\.\d MB in \d+\.\d s \(\d+\.\d photos/s\)\."
     assert re.fullmatch(said, run.sentence())  # without a complaint
-
-
-def test_downloads_in_a_loop_and_in_threads_are_equal_work(photos: list[Photo]) -> None:
-    serial, threads = timed_run(download_serial, photos), timed_run(download_threads, photos)
-    assert (serial.task, serial.mode, threads.mode) == ("download", "serial", "threads")
-    assert serial.items == tuple(photo.id for photo in photos)
-    assert sorted(serial.files) == sorted(f"{photo.id}.jpg" for photo in photos)
-    assert compare(serial, threads) == serial.wall / threads.wall
-    assert serial.overlap <= serial.peak == 1
 
 
 def test_wall_time_includes_the_start_and_the_end_of_the_pool(images: list[Path]) -> None:
@@ -170,11 +159,11 @@ def test_cpu_time_is_that_of_the_items_own_thread() -> None:
 def test_the_wait_ends_with_the_first_byte(start: Callable, records: list[dict], photos: list[Photo]) -> None:
     Path("at-once").mkdir()
     size = helpers.download_photo(photos[0], "at-once").bytes
-    with start(bandwidth=size) as slow:  # a second for the whole photo
+    with start(bandwidth=size, latency=0.1, spread=0) as slow:  # a second for the whole photo
         (photo,) = source_of(slow).photos(records[:1])
         outcome = helpers.download_photo(photo, ".")
     assert outcome.bytes == size
-    assert 0 < outcome.waited < (outcome.finished - outcome.started) / 2
+    assert 0.1 <= outcome.waited < (outcome.finished - outcome.started) / 2
 
 
 @pytest.mark.parametrize(("workers", "mode", "label"), [
@@ -250,9 +239,7 @@ def test_a_wrong_function_breaks_a_rule(images: list[Path], baseline: Run, funct
     assert_refused(baseline, run, re.escape(rule))
 
 
-def test_a_failure_is_refused_and_its_reason_is_named(
-    server: PracticeServer, photos: list[Photo], images: list[Path], baseline: Run
-) -> None:
+def test_a_failure_is_refused(server: PracticeServer, photos: list[Photo], images: list[Path], baseline: Run) -> None:
     Path("broken.jpg").write_text("no image")
     run = timed_run(resize_serial, [*images[1:], Path("broken.jpg").absolute()])
     assert_refused(baseline, run, r"1 of 12 items failed: this is not an image that Pillow knows \(1\)")
@@ -320,11 +307,11 @@ def test_a_check_waits_for_work_that_outlives_its_function(checked: Callable, mo
             helpers.download_photo(photo, folder)
 
     def download_parallel(photos: list[Photo], folder: Path, workers: int) -> None:
-        calls.append(len(photos))
-        rehearsal = len(calls) < 3
-        download_threads(photos if rehearsal else photos[:-1], folder)
-        if not rehearsal:
-            threads.append(threading.Thread(target=late, args=(photos[-1], folder)))
+        calls.append(photos)
+        last = len(photos) - (len(calls) == 3)  # after two rehearsals
+        download_threads(photos[:last], folder)
+        for photo in photos[last:]:
+            threads.append(threading.Thread(target=late, args=(photo, folder)))
             threads[0].start()
 
     monkeypatch.setattr("checks.attempt.time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
@@ -470,16 +457,3 @@ def test_progress_stops_where_the_reader_stops_and_passes_an_exception_on(capsys
     assert "1/4" in capsys.readouterr().err.strip().split("\r")[-1]  # the second was handed out, but not finished
     with pytest.raises(ValueError, match="of the items"):
         list(progress(failing(), "Resizing", total=4))
-
-
-def test_progress_updates_one_text_output_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
-        monkeypatch.setenv(name, str(tmp_path / "jupyter"))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    code = "import time\nimport helpers\nfor n in helpers.progress(range(40), 'Downloading'):\n    time.sleep(0.02)"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    (output,) = notebook.cells[0].outputs
-    assert (output.output_type, list(output.data)) == ("display_data", ["text/plain"])
-    line = output.data["text/plain"].strip()
-    assert line.startswith("Downloading: 100%") and "40/40" in line and "\n" not in line

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from conftest import KEY, ROOT
+from conftest import KEY, ROOT, one_line, shows_key
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -43,21 +43,9 @@ def config(content: str | bytes) -> Path:
     return path
 
 
-def shows_key(text: str) -> bool:
-    """Whether 8 neighbouring characters of the key stand in the text, in whatever case: a Secret shows 4."""
-    return any(KEY[i : i + 8].lower() in text.lower() for i in range(len(KEY) - 7))
-
-
 def refusal(path: Path) -> str:
-    """The text with which a configuration file is refused: one line, which doesn't show the key."""
-    with pytest.raises(SettingsError) as caught:
-        load_settings(path)
-    text = str(caught.value)
-    assert text
-    assert caught.value._render_traceback_() == [f"SettingsError: {text}"]
-    assert len(text.splitlines()) == 1
-    assert not shows_key("".join(traceback.format_exception(caught.value)))
-    return text
+    """The text with which a configuration file is refused."""
+    return one_line(SettingsError, load_settings, path)
 
 
 def plain(found: Settings) -> dict[str, object]:
@@ -209,23 +197,16 @@ def test_an_option_takes_some_texts_and_refuses_others(option: str) -> None:
     (f"[unsplash]\n{KEY} = access_key\n", ["[unsplash] (a long text)", "known there: access_key"]),
     (f"[unsplash]\naccess_key {KEY} =\n", ["[unsplash] (a long text)", "known there: access_key"]),
     ("[parallel]\nthreads = 3\nthreads = 4\n", ["[parallel] has threads twice"]),
-    (f"[unsplash]\naccess_key = {KEY}\naccess_key = {KEY}\n", ["[unsplash] has access_key twice"]),
     (f"[unsplash]\n{KEY} =\n{KEY} =\n", ["[unsplash] has (a long text) twice"]),
-    ("[parallel]\nthreads = 3\n[parallel]\n", ["[parallel] stands there twice"]),
     (f"[{KEY}]\n[{KEY}]\n", ["[(a long text)] stands there twice"]),
-    ("threads = 3\n", ["line 1", "section"]),
     (f"{KEY}\n", ["line 1", "section"]),
-    (f"access_key = {KEY}\n", ["line 1", "section"]),
     (f"[unsplash\naccess_key = {KEY}\n", ["line 1", "section"]),
     ("[parallel]\n\nthreads\n", ["line 3", "name = value"]),
-    ("[parallel]\nthreads = 3\n= 4\n", ["line 3", "name = value"]),
     (f"[unsplash]\naccess_key {KEY}\n", ["line 2", "name = value"]),
-    (f"[unsplash]\nphotos = {KEY}\n", ["photos = (a long text) is not a whole number"]),
     (f"[unsplash]\nphotos = 60\n access_key = {KEY}\n", ["photos = (a long text)"]),  # it continues the line before
     (f"[unsplash]\naccess_key = {KEY}\nphotos = none\n", ["photos = none is not a whole number"]),
     (f"[unsplash]\ndataset = {KEY}\n", ["dataset = (a long text) is not there"]),
     (f"[unsplash]\nquality = {KEY}\n", ["quality = (a long text) is not one of"]),
-    (f"[unsplash]\nquality = regular\n access_key = {KEY}\n", ["quality = (a long text) is not one of"]),
     (f"[notebook]\ngoing_further = {KEY}\n", ["going_further = (a long text) must be yes or no"]),
     (f"[unsplash]\naccess_key = {KEY}\n\xe9".encode("latin-1"), ["not UTF-8"]),
     ("[parallel]\n".encode("utf-16"), ["not UTF-8"]),
@@ -266,9 +247,7 @@ def test_the_environment_variable_takes_precedence(monkeypatch: pytest.MonkeyPat
     assert load_settings(path).access_key.reveal() == "of-the-file"
 
 
-@pytest.mark.parametrize(
-    "key", [f"{KEY} {KEY}", f"{KEY} ; my key", f"{KEY}\u00e9", f"{KEY}\u200b", f"{KEY}\n {KEY}"], ids=ascii
-)
+@pytest.mark.parametrize("key", [f"{KEY} ; my key", f"{KEY}\u00e9", f"{KEY}\u200b", f"{KEY}\n {KEY}"], ids=ascii)
 def test_a_key_with_a_space_or_a_foreign_character_is_refused(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "access key" in refusal(config(f"[unsplash]\naccess_key = {key}\n"))
     monkeypatch.setenv("UNSPLASH_ACCESS_KEY", key)

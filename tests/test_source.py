@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import json
 import os
 import re
 import socket
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import KEY, Host, closed_port, source_of
+from conftest import KEY, Host, closed_port, one_line, source_of
 
 import helpers
 import practice
@@ -27,14 +25,7 @@ from kit.transport import BAD_BODY_TRIES, TRIES
 RANDOM = "/photos/random"
 CACHED = Path("cache/metadata/practice-test.jsonl")
 PAGE = json.dumps([{"id": f"photo-{number}"} for number in range(30)]).encode()
-
-
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds for which a source wanted to wait between two tries; it does not."""
-    seconds: list[float] = []
-    monkeypatch.setattr(transport.stopping, "wait", seconds.append)
-    return seconds
+pytestmark = pytest.mark.usefixtures("pauses")
 
 
 @pytest.fixture
@@ -45,16 +36,9 @@ def fresh(start: Callable[..., practice.PracticeServer]) -> Iterator[Callable[..
 
 
 def failure(kind: type[AssignmentError], function: Callable, *arguments: object, **named: object) -> str:
-    """The text with which the call fails: one plain line, in a notebook and anywhere, without the key."""
-    with pytest.raises(kind) as caught:
-        function(*arguments, **named)
-    text = str(caught.value)
-    assert type(caught.value) is kind
-    assert isinstance(caught.value, AssignmentError)
-    assert caught.value._render_traceback_() == [f"{kind.__name__}: {text}"]
-    assert len(text.splitlines()) == 1
-    assert not re.search(r"\w(Error|Exception)\b|Errno|http|object at", text), text
-    assert KEY not in "".join(traceback.format_exception(caught.value))
+    """The one line in which the call fails."""
+    text = one_line(kind, function, *arguments, **named)
+    assert "http" not in text
     return text
 
 
@@ -77,12 +61,6 @@ def test_what_is_sent_with_a_request_is_not_sent_with_the_next_one(host: Host) -
     assert plain == again and with_key["Authorization"] == f"Client-ID {KEY}"
 
 
-def test_a_compressed_answer_is_unpacked(host: Host) -> None:
-    host.headers["Content-Encoding"] = "gzip"
-    host.reply = lambda: (200, "application/json", gzip.compress(PAGE))
-    assert host.source().get(RANDOM, count=30) == json.loads(PAGE)
-
-
 def test_the_remaining_quota_is_read_from_the_answer(source: Source, host: Host) -> None:
     source.get(RANDOM, count=1)
     assert source.remaining == source.server.stats()["remaining"]
@@ -91,9 +69,8 @@ def test_the_remaining_quota_is_read_from_the_answer(source: Source, host: Host)
     assert other.remaining is None
 
 
-@pytest.mark.parametrize("address", ["{host}/photos/random", "https://[", "http://a..b/photos", "http://", "\\"])
-def test_a_redirect_is_not_followed(source: Source, host: Host, record_property: Callable, address: str) -> None:
-    source.server.faults({"path": RANDOM, "fault": "redirect", "value": address.format(host=host.address)})
+def test_a_redirect_is_not_followed(source: Source, host: Host, record_property: Callable) -> None:
+    source.server.faults({"path": RANDOM, "fault": "redirect", "value": host.address + RANDOM})
     before = source.server.stats()["requests"]
     text = failure(SourceError, source.get, RANDOM, count=1)
     assert text == "the practice server answered /photos/random with status 302."
@@ -103,22 +80,19 @@ def test_a_redirect_is_not_followed(source: Source, host: Host, record_property:
     record_property("times", 1)
 
 
-@pytest.mark.parametrize(
-    ("status", "kind", "body", "error", "words"),
-    [
-        (403, "text/plain", b"Rate Limit Exceeded", QuotaReached, "quota of Unsplash is used up"),
-        (403, "text/html", b"rate limit exceeded\n", QuotaReached, "quota of Unsplash is used up"),
-        (403, "application/json", b'{"errors": ["Rate Limit Exceeded"]}', QuotaReached, "quota of Unsplash is used up"),
-        (429, "text/plain", b"", QuotaReached, "quota of Unsplash is used up"),
-        (403, "application/json", b'{"errors": ["Missing permission"]}', SourceError, "status 403"),
-        (400, "application/json", b'{"errors": ["count is invalid"]}', SourceError, "status 400"),
-        (404, "application/json", b'{"errors": ["No photos found."]}', SourceError, "status 404"),
-        (401, "application/json", b'{"errors": ["OAuth error"]}', KeyRejected, "Unsplash refused the access key *****"),
-    ],
-)
-def test_a_refusal_ends_the_request_at_once(
-    host: Host, status: int, kind: str, body: bytes, error: type, words: str
-) -> None:
+QUOTA = "quota of Unsplash is used up"
+
+
+@pytest.mark.parametrize(("status", "kind", "body", "error", "words"), [
+    (403, "text/plain", b"Rate Limit Exceeded", QuotaReached, QUOTA),
+    (403, "text/html", b"rate limit exceeded\n", QuotaReached, QUOTA),
+    (403, "application/json", b'{"errors": ["Rate Limit Exceeded"]}', QuotaReached, QUOTA),
+    (429, "text/plain", b"", QuotaReached, QUOTA),
+    (403, "application/json", b'{"errors": ["Missing permission"]}', SourceError, "status 403"),
+    (404, "application/json", b'{"errors": ["No photos found."]}', SourceError, "status 404"),
+    (401, "application/json", b'{"errors": ["OAuth error"]}', KeyRejected, "Unsplash refused the access key *****"),
+])  # fmt: skip
+def test_a_refusal_is_final(host: Host, status: int, kind: str, body: bytes, error: type, words: str) -> None:
     host.reply = lambda: (status, kind, body)
     text = failure(error, host.source().get, RANDOM, count=30)
     assert words in text
@@ -126,57 +100,27 @@ def test_a_refusal_ends_the_request_at_once(
     assert len(host.seen) == 1
 
 
-TROUBLE = [
-    ("500", "it answered with status 500"),
-    ("502", "it answered with status 502"),
-    ("503", "it answered with status 503"),
-    ("html", "the answer is not JSON"),
-    ("empty", "the answer is not JSON"),
-    ("truncated", "the answer is not JSON"),
-    ("corrupt", "the answer is not JSON"),
-    ("cut", "the answer was cut off"),
-    ("reset", "the connection broke off"),
-    ("stall", "no answer in time"),
-]
-
-
-@pytest.mark.parametrize(("fault", "words"), TROUBLE)
-def test_trouble_is_tried_again_and_told_in_plain_words_when_it_stays(
-    source: Source, monkeypatch: pytest.MonkeyPatch, fault: str, words: str
-) -> None:
-    if fault == "stall":
-        monkeypatch.setattr(transport, "TIMEOUT", (10, 0.3))
-    source.server.faults({"path": RANDOM, "fault": fault})
-    before = source.server.stats()["requests"]
-    text = failure(SourceError, source.get, RANDOM, count=2)
-    assert words in text
-    assert source.name in text
-    bad = words in ("the answer is not JSON", "the answer was cut off")
-    tries = BAD_BODY_TRIES if bad else TRIES
-    assert source.server.stats()["requests"] - before == tries
-
-
-@pytest.mark.parametrize(
-    ("fault", "tries"),
-    [("500", TRIES), ("503", 2), ("cut", BAD_BODY_TRIES), ("reset", TRIES), ("html", BAD_BODY_TRIES)],
-)
-def test_a_request_succeeds_when_the_trouble_ends_in_time(
-    source: Source, pauses: list[float], record_property: Callable, fault: str, tries: int
+@pytest.mark.parametrize(("fault", "tries", "words"), [
+    ("500", TRIES, "it answered with status 500"),
+    ("503", TRIES, "it answered with status 503"),
+    ("reset", TRIES, "the connection broke off"),
+    ("cut", BAD_BODY_TRIES, "the answer was cut off"),
+    *((body, BAD_BODY_TRIES, "the answer is not JSON") for body in ("html", "empty", "truncated", "corrupt")),
+])  # fmt: skip
+def test_trouble_is_overcome_if_it_ends_in_time_and_else_told_in_plain_words(
+    source: Source, pauses: list[float], record_property: Callable, fault: str, tries: int, words: str
 ) -> None:
     source.server.faults({"path": RANDOM, "fault": fault, "times": tries - 1, "value": 7})  # 503: Retry-After
     before = source.server.stats()["requests"]
     assert len(source.get(RANDOM, count=2)) == 2
     assert source.server.stats()["requests"] - before == tries
-    assert (pauses == [7]) == (fault == "503")
-    assert len(pauses) == tries - 1
+    assert len(pauses) == tries - 1 and (set(pauses) == {7}) == (fault == "503")
+    source.server.faults({"path": RANDOM, "fault": fault})
+    text = failure(SourceError, source.get, RANDOM, count=2)
+    assert words in text and source.name in text
+    assert source.server.stats()["requests"] - before == 2 * tries
     record_property("fault", "status 503 of the API with Retry-After")
     record_property("times", int(fault == "503"))
-
-
-def test_a_host_that_can_not_be_reached_is_told_in_plain_words() -> None:
-    trouble = {closed_port(): "the connection was refused", "http://api.invalid": "the host's name was not found"}
-    for address, words in trouble.items():
-        assert words in failure(SourceError, Source("Unsplash", "test", address, [], Secret(KEY)).get, RANDOM)
 
 
 # --- what to download -------------------------------------------------------------------------------------------
@@ -195,34 +139,22 @@ ELSEWHERE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "urls",
-    [*({"regular": url} for url in ELSEWHERE), {}, None, [], "https://images.unsplash.com/photo-1", {"small": "x"}],
-)
-def test_a_record_without_an_image_address_of_the_source_is_left_out_and_told(
-    urls: object, capsys: pytest.CaptureFixture, record_property: Callable
-) -> None:
+@pytest.mark.parametrize("urls", [
+    *({"regular": url} for url in ELSEWHERE), {}, None, [], "https://images.unsplash.com/photo-1", {"small": "x"},
+])  # fmt: skip
+def test_foreign_addresses_are_left_out(urls: object, capsys: pytest.CaptureFixture, record_property: Callable) -> None:
     assert UNSPLASH.photos([{"id": "bad", "urls": urls}, {"id": "bare"}, GOOD]) == [GOOD_PHOTO]
     assert re.search(r"left out: 2 \(bad, bare\)", capsys.readouterr().out)
     record_property("fault", "image address that attacks")
     record_property("times", int(bool(urls) and "regular" in urls))
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["../../x", "..", ".", "a/b", "a\\b", "C:x", "con", "NUL", "Lpt1", "x" * 500, "x" * 65, "", None, 5, "x\n", "é"],
-)
+@pytest.mark.parametrize("name", ["../../x", "con", "x" * 500, "", None, 5, "x\n", "é"])
 def test_an_id_that_could_be_no_file_name_is_left_out_and_told(name: object, capsys: pytest.CaptureFixture) -> None:
     assert UNSPLASH.photos([GOOD | {"id": name}, GOOD]) == [GOOD_PHOTO]
     told = capsys.readouterr().out
     assert "left out: 1 (" in told
     assert len(told) < 200
-
-
-@pytest.mark.parametrize("name", ["-abcdefghij", "_bcdefghijk", "--", "connie", "x" * 64])
-def test_every_proper_id_is_accepted(name: str, capsys: pytest.CaptureFixture) -> None:
-    assert UNSPLASH.photos([GOOD | {"id": name}]) == [Photo(name, GOOD_PHOTO.url)]
-    assert capsys.readouterr().out == ""
 
 
 def test_premium_photos_and_other_qualities_keep_their_address_as_it_came() -> None:
@@ -231,9 +163,7 @@ def test_premium_photos_and_other_qualities_keep_their_address_as_it_came() -> N
     assert UNSPLASH.photos([{"id": "a", "urls": urls}], "full") == [Photo("a", urls["full"])]
 
 
-def test_addresses_of_an_earlier_practice_server_are_moved_to_this_one(
-    source: Source, records: list[dict], tmp_path: Path
-) -> None:
+def test_addresses_of_an_earlier_server_are_moved_to_this(source: Source, records: list[dict], tmp_path: Path) -> None:
     old = json.loads(json.dumps(records).replace(source.server.images, closed_port()))
     assert old != records
     photos = source.photos(old)
@@ -270,7 +200,7 @@ def test_thirty_photos_cost_one_request_and_cached_ones_none(
     assert f"The metadata of {count} photos are on disk already" in capsys.readouterr().out
 
 
-def test_records_are_kept_as_the_api_sent_them_without_the_key(fresh: Callable[..., Source]) -> None:
+def test_records_are_kept_as_sent_without_the_key(fresh: Callable[..., Source], record_property: Callable) -> None:
     source = fresh()
     record = collect_photos(source, 30)[7]
     sent = source.get(f"/photos/{record['id']}")
@@ -278,12 +208,8 @@ def test_records_are_kept_as_the_api_sent_them_without_the_key(fresh: Callable[.
     assert collect_photos(source, 30)[7] == sent
     assert source.server.key not in CACHED.read_text(encoding="utf-8")
     assert list(CACHED.parent.iterdir()) == [CACHED]
-
-
-def test_the_cache_may_stand_in_another_folder(source: Source, tmp_path: Path) -> None:
-    collect_photos(source, 3, cache=tmp_path / "a" / "b")
-    assert (tmp_path / "a" / "b" / CACHED.name).exists()
-    assert not CACHED.exists()
+    record_property("fault", "access key of the practice server")
+    record_property("times", 1)
 
 
 def test_each_page_is_on_disk_before_the_next_is_asked_for(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,26 +234,12 @@ def test_each_page_is_on_disk_before_the_next_is_asked_for(host: Host, monkeypat
     assert {seen for seen, _ in host.seen} == {f"{RANDOM}?count=30"}
 
 
-def test_when_the_quota_ends_the_message_says_what_is_there_and_when_to_go_on(fresh: Callable[..., Source]) -> None:
-    text = failure(QuotaReached, collect_photos, fresh(quota=1), 1060)
-    assert "30 of 1,060 records are on disk" in text
-    assert re.search(r"after \d\d:\d\d", text)
-    assert "wait=True" in text
-    assert [len(page) for page in pages()] == [30]
-
-
-@pytest.mark.parametrize(
-    ("fault", "error", "words"),
-    [
-        ("quota", QuotaReached, "30 of 60 records"),
-        ("quota-json", QuotaReached, "30 of 60 records"),
-        ("429", QuotaReached, "30 of 60 records"),
-        ("401", KeyRejected, "refused the access key"),
-        ("reset", SourceError, "the connection broke off"),
-        ("502", SourceError, "status 502"),
-        ("json", SourceError, "something else than a list of photos"),
-    ],
-)
+@pytest.mark.parametrize(("fault", "error", "words"), [
+    ("quota", QuotaReached, r"30 of 60 records are on disk.* after \d\d:\d\d, .*wait=True"),
+    ("401", KeyRejected, "refused the access key"),
+    ("502", SourceError, "status 502"),
+    ("json", SourceError, "something else than a list of photos"),
+])  # fmt: skip
 def test_trouble_in_the_middle_keeps_what_is_there_and_later_only_the_rest_is_asked_for(
     fresh: Callable[..., Source], record_property: Callable, fault: str, error: type, words: str
 ) -> None:
@@ -335,7 +247,7 @@ def test_trouble_in_the_middle_keeps_what_is_there_and_later_only_the_rest_is_as
     # A spoilt answer has dealt its photos as well: after it, the rest comes from a server that goes on dealing.
     source.server.faults(*after_one_page(fault))
     text = failure(error, collect_photos, source, 60)
-    assert words in text and source.server.key not in text
+    assert re.search(words, text) and source.server.key not in text
     [page] = pages()
     source.server.faults()
     before = source.server.stats()["requests"]
@@ -404,9 +316,7 @@ RUBBISH = [
 
 @pytest.mark.parametrize("rubbish", RUBBISH, ids=lambda rubbish: repr(rubbish[:45]))
 @pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
-def test_lines_that_are_no_pages_are_told_and_left_out(
-    host: Host, capsys: pytest.CaptureFixture, rubbish: bytes, first: bool
-) -> None:
+def test_broken_lines_are_told(host: Host, capsys: pytest.CaptureFixture, rubbish: bytes, first: bool) -> None:
     host.reply = lambda: (200, "application/json", PAGE)
     path = Path("cache/metadata/host.jsonl")
     records = collect_photos(host.source(), 30)
@@ -421,9 +331,7 @@ def test_lines_that_are_no_pages_are_told_and_left_out(
 
 
 @pytest.mark.parametrize("kept", [1, 1000, -1], ids=["one byte", "1000 bytes", "all but the line end"])
-def test_a_cut_off_last_line_is_told_left_out_and_asked_for_again(
-    fresh: Callable[..., Source], capsys: pytest.CaptureFixture, kept: int
-) -> None:
+def test_a_cut_off_page_comes_again(fresh: Callable[..., Source], capsys: pytest.CaptureFixture, kept: int) -> None:
     source = fresh()
     collect_photos(source, 60)
     first, second = CACHED.read_bytes().splitlines(keepends=True)
@@ -438,22 +346,13 @@ def test_a_cut_off_last_line_is_told_left_out_and_asked_for_again(
     assert "left out" not in capsys.readouterr().out
 
 
-def test_a_record_without_an_id_costs_neither_its_page_nor_a_second_request(
-    host: Host, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_record_without_an_id_costs_neither_page_nor_request(host: Host, capsys: pytest.CaptureFixture) -> None:
     page = [{"id": f"photo-{number}"} for number in range(27)] + [{"id": "../x"}, {"id": None}, {}]
     host.reply = lambda: (200, "application/json", json.dumps(page).encode())
     assert collect_photos(host.source(), 27) == page[:27]
     assert collect_photos(host.source(), 27) == page[:27]
     assert len(host.seen) == 1
     assert "left out" not in capsys.readouterr().out
-
-
-def test_outside_a_notebook_progress_goes_to_the_error_stream(source: Source, capsys: pytest.CaptureFixture) -> None:
-    collect_photos(source, 30)
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert re.search(r"Collecting metadata: 100%.* 30/30 ", told.err)
 
 
 # --- connect ----------------------------------------------------------------------------------------------------

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import multiprocessing
 import os
 import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,25 +20,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, TiffImagePlugin
 
 import practice
-from helpers import Outcome, Status, make_thumbnail
+from helpers import Status, make_thumbnail
 from kit.pixels import MOST_SCANS
-from practice import PracticeServer
 from practice.pictures import PROFILE
 
 ORIENTATION = 0x0112  # number of the EXIF tag
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "thumbnails"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def drawn(server: PracticeServer, pictures: Path) -> list[Path]:
-    """The practice photographs, drawn before the server starts."""
-    return sorted(pictures.glob("pictures-*/*.jpg"))
 
 
 def gradient(width: int = 320, height: int = 240) -> Image.Image:
@@ -181,19 +165,6 @@ def test_every_kind_of_image_becomes_an_rgb_jpeg_that_looks_the_same(tmp_path: P
     assert_alike(small, expected())
 
 
-def test_the_kinds_are_opened_in_the_modes_that_they_are_named_after(tmp_path: Path) -> None:
-    opened = {}
-    for name, (make, options, _) in KINDS.items():
-        with Image.open(save(make(), tmp_path / name, **options)) as image:
-            opened[name] = (image.mode, "transparency" in image.info, "adobe" in image.info)
-    modes = {"RGB", "L", "1", "P", "PA", "LA", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "I", "F"}
-    assert {mode for mode, _, _ in opened.values()} == modes
-    assert {name for name, (_, transparency, _) in opened.items() if transparency} >= {
-        "L-with-transparency.png", "P-with-transparency.png", "RGB-with-transparency.png"
-    }  # fmt: skip
-    assert opened["CMYK.jpg"] == ("CMYK", False, True)  # with the Adobe marker: inverted values
-
-
 def test_16_bit_gradient_keeps_its_shape(tmp_path: Path, folder: Path) -> None:
     path = save(deep(65535, np.uint16), tmp_path / "deep.png")
     line = np.asarray(thumbnail(path, folder), float).mean((0, 2))
@@ -216,15 +187,10 @@ def test_animation_gives_its_first_picture(tmp_path: Path, folder: Path) -> None
 
 # Where the first and the last pixel of the first stored row belong (Exif 3.0, tag 274: which sides they name).
 CORNERS = {
-    1: ("top left", "top right"),
-    2: ("top right", "top left"),
-    3: ("bottom right", "bottom left"),
-    4: ("bottom left", "bottom right"),
-    5: ("top left", "bottom left"),
-    6: ("top right", "bottom right"),
-    7: ("bottom right", "top right"),
-    8: ("bottom left", "top left"),
-}
+    1: ("top left", "top right"), 2: ("top right", "top left"), 3: ("bottom right", "bottom left"),
+    4: ("bottom left", "bottom right"), 5: ("top left", "bottom left"), 6: ("top right", "bottom right"),
+    7: ("bottom right", "top right"), 8: ("bottom left", "top left"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
@@ -253,17 +219,13 @@ def broken_exif(tag: int, kind: int, count: int, value: bytes) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore:.*(Metadata Warning|Tag data|Truncated File|Corrupt EXIF)")
-@pytest.mark.parametrize(
-    "tag",
-    [
-        (0x0100, 2, 4, b"abc\0"),  # the width as text
-        (0x010E, 11, 1, struct.pack(">f", 8.5)),  # the description as a number
-        (0x011A, 3, 2, struct.pack(">HH", 72, 1)),  # the resolution as two whole numbers
-        (0x010F, 2, 99, struct.pack(">I", 9999)),  # a text beyond the end
-        (0x8769, 11, 1, struct.pack(">f", 8.5)),  # a directory at a place that is none
-    ],
-    ids=["width", "description", "resolution", "beyond the end", "directory"],
-)
+@pytest.mark.parametrize("tag", [
+    (0x0100, 2, 4, b"abc\0"),  # the width as text
+    (0x010E, 11, 1, struct.pack(">f", 8.5)),  # the description as a number
+    (0x011A, 3, 2, struct.pack(">HH", 72, 1)),  # the resolution as two whole numbers
+    (0x010F, 2, 99, struct.pack(">I", 9999)),  # a text beyond the end
+    (0x8769, 11, 1, struct.pack(">f", 8.5)),  # a directory at a place that is none
+], ids=["width", "description", "resolution", "beyond the end", "directory"])  # fmt: skip
 def test_broken_exif_beside_an_orientation_does_not_matter(tmp_path: Path, folder: Path, tag: tuple) -> None:
     path = save(gradient(), tmp_path / "camera.jpg", exif=broken_exif(*tag))
     assert thumbnail(path, folder).size == (150, 200)
@@ -303,18 +265,11 @@ def test_profile_that_makes_no_sense_is_ignored(tmp_path: Path, folder: Path, na
     assert_alike(thumbnail(save(make(), tmp_path / name, icc_profile=body, **options), folder), expected())
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "same"),
-    [
-        (b"", b"", True),
-        ("sRGB".encode("utf-16-be"), "Ours".encode("utf-16-be"), True),
-        (b"\0\2\x66\x66", b"\0\2\x33\x33", False),
-    ],
-    ids=["as it is", "another name", "a gamma of 2.2 for 2.4"],
-)
-def test_what_is_srgb_already_is_not_converted(
-    tmp_path: Path, folder: Path, old: bytes, new: bytes, same: bool
-) -> None:
+@pytest.mark.parametrize(("old", "new", "same"), [
+    (b"", b"", True), ("sRGB".encode("utf-16-be"), "Ours".encode("utf-16-be"), True),
+    (b"\0\2\x66\x66", b"\0\2\x33\x33", False),
+], ids=["as it is", "another name", "a gamma of 2.2 for 2.4"])  # fmt: skip
+def test_what_is_srgb_is_not_converted(tmp_path: Path, folder: Path, old: bytes, new: bytes, same: bool) -> None:
     assert old in PROFILE
     paths = [save(gradient(), tmp_path / "plain.jpg")]
     paths.append(save(gradient(), tmp_path / "profile.jpg", icc_profile=PROFILE.replace(old, new)))
@@ -332,14 +287,10 @@ def test_a_profile_of_another_type_is_ignored(tmp_path: Path, folder: Path) -> N
 
 
 @settings(max_examples=60, deadline=None, database=None)
-@given(
-    width=st.integers(1, 3000),
-    height=st.integers(1, 3000),
-    size=st.integers(16, 1080),
-    suffix=st.sampled_from(["jpg", "png"]),
-)
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(16, 1080), st.sampled_from(["jpg", "png"]))
 @example(1, 1, 200, "png")
 @example(1, 3000, 16, "jpg")
+@example(60_000, 1, 200, "jpg")
 @example(3000, 2999, 1080, "jpg")
 @example(200, 200, 200, "jpg")
 @example(201, 200, 200, "jpg")
@@ -356,18 +307,9 @@ def test_size_is_limited_and_the_aspect_ratio_kept(width: int, height: int, size
     assert abs(small.height - height * scale) <= 1
 
 
-@pytest.mark.parametrize(("shape", "expected"), [((60_000, 1), (200, 1)), ((1, 60_000), (1, 200)), ((1, 1), (1, 1))])
-@pytest.mark.parametrize("suffix", ["jpg", "png"])
-def test_extreme_shapes(tmp_path: Path, folder: Path, shape: tuple, expected: tuple, suffix: str) -> None:
-    path = save(Image.new("RGB", shape, "teal"), tmp_path / f"thin.{suffix}")
-    small = thumbnail(path, folder)
-    assert small.size == expected
-    assert_alike(small, Image.new("RGB", shape, "teal"))
-
-
-def test_thumbnail_is_as_sharp_as_pillows_own(drawn: list[Path], folder: Path) -> None:
+def test_thumbnail_is_as_sharp_as_pillows_own(images: list[Path], folder: Path) -> None:
     ours, theirs = [], []
-    for path in drawn[:20]:
+    for path in images:
         with Image.open(path) as image:
             fitted = tuple(max(1, round(side * 200 / max(image.size))) for side in image.size)
             reference = image.resize(fitted, Image.Resampling.LANCZOS)
@@ -379,7 +321,6 @@ def test_thumbnail_is_as_sharp_as_pillows_own(drawn: list[Path], folder: Path) -
         with Image.open(outcome.path) as mine, Image.open(body) as pillows:
             ours.append(psnr(mine, reference))
             theirs.append(psnr(pillows.resize(fitted) if pillows.size != fitted else pillows, reference))
-    assert len(ours) == 20
     assert np.mean(ours) >= np.mean(theirs) - 0.15
 
 
@@ -395,10 +336,6 @@ def test_colours_of_a_large_image_are_averaged(tmp_path: Path, folder: Path) -> 
 
 
 # --- files that are no images ------------------------------------------------------------------------------------
-
-
-def test_guard_against_bombs_is_not_loosened_by_the_import() -> None:
-    assert Image.MAX_IMAGE_PIXELS == 1024**3 // 4 // 3  # Pillow's own limit
 
 
 def cut_off(kind: str) -> bytes:
@@ -427,9 +364,7 @@ def one_scan_for_each_colour() -> bytes:
 
 @pytest.mark.parametrize("more", [0, 1])
 @pytest.mark.parametrize("make", [lambda: jpeg(gradient(), progressive=True), one_scan_for_each_colour])
-def test_a_jpeg_with_more_scans_than_any_encoder_makes_is_refused(
-    tmp_path: Path, folder: Path, make: Callable[[], bytes], more: int
-) -> None:
+def test_too_many_scans_are_refused(tmp_path: Path, folder: Path, make: Callable[[], bytes], more: int) -> None:
     body = make()
     last = body[body.rindex(b"\xff\xda") : -2]
     repeated = body[:-2] + last * (MOST_SCANS + more - body.count(b"\xff\xda")) + b"\xff\xd9"
@@ -513,23 +448,4 @@ def test_thumbnail_that_is_there_is_skipped_and_not_touched(tmp_path: Path, fold
     os.utime(target, ns=(10**18, 10**18))
     outcome = make_thumbnail(path, folder, 200)
     assert (outcome.status, outcome.path, outcome.bytes) == (Status.SKIPPED, str(target), 6)
-    assert target.read_bytes() == b"my own"
-    assert target.stat().st_mtime_ns == 10**18
-
-
-def test_serial_threads_and_processes_write_the_same_bytes(drawn: list[Path], tmp_path: Path) -> None:
-    images = [*drawn[:8], save(half_clear(gradient()), tmp_path / "RGBA.png"), tmp_path / "none.jpg"]
-
-    def run(folder: Path, apply: Callable = map) -> tuple[list[tuple], dict[str, bytes]]:
-        folder.mkdir()
-        outcomes: list[Outcome] = list(apply(make_thumbnail, images, [folder] * len(images), [160] * len(images)))
-        facts = [(o.item, o.status, o.bytes, o.path and Path(o.path).name, o.error) for o in outcomes]
-        return facts, {path.name: path.read_bytes() for path in folder.iterdir()}
-
-    facts, serial = run(tmp_path / "serial")
-    assert [status for _, status, *_ in facts] == [Status.DONE] * 9 + [Status.FAILED]
-    assert len(serial) == 9
-    with ThreadPoolExecutor(4) as executor:
-        assert run(tmp_path / "threads", executor.map) == (facts, serial)
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
-        assert run(tmp_path / "processes", executor.map) == (facts, serial)
+    assert (target.read_bytes(), target.stat().st_mtime_ns) == (b"my own", 10**18)
