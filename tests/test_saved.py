@@ -74,34 +74,9 @@ def records(notebook: Notebook, cell_id: str) -> dict:
     ]
 
 
-def sentence(notebook: Notebook, other: Notebook) -> None:
-    text_of(
-        notebook, "conclusion-sentences", r"Speed-up with\s+32\s+threads:\s+[\d.]+", "Speed-up with 32 threads: 58.40"
-    )
-
-
-def verdict(notebook: Notebook, other: Notebook) -> None:
-    text_of(notebook, "download-check", r"speed-up\s+of\s+[\d.]+\d", "speed-up of 58.40")
-
-
-def verdict_in_html(notebook: Notebook, other: Notebook) -> None:
-    text_of(notebook, "download-check", r"speed-up\s+of\s+[\d.]+\d", "speed-up of 58.40", ("text/html",))
-
-
-def table(notebook: Notebook, other: Notebook) -> None:
-    text_of(notebook, "conclusion-table", r"\b32\b", "64", ("text/html",))
-
-
-def box(notebook: Notebook, other: Notebook) -> None:
-    text_of(notebook, "summary", r"(Speed-up, download</th><td[^>]*>)[\d.]+", r"\g<1>58.40")
-
-
-def wall_time(notebook: Notebook, other: Notebook) -> None:
-    records(notebook, "download-check")["wall"] //= 2
-
-
-def serial_wall_time(notebook: Notebook, other: Notebook) -> None:
-    records(notebook, "download-serial")["wall"] *= 2
+def slower(notebook: Notebook, cell_id: str, factor: float) -> None:
+    data = records(notebook, cell_id)
+    data["wall"] = int(data["wall"] * factor)
 
 
 def packed(notebook: Notebook, other: Notebook) -> None:
@@ -114,22 +89,14 @@ def picture(notebook: Notebook, other: Notebook) -> None:
     mine["image/png"] = theirs["image/png"]
 
 
-def picture_and_text(notebook: Notebook, other: Notebook) -> None:
-    cell(notebook, "download-compare")["outputs"] = cell(other, "download-compare")["outputs"]
-
-
-def no_chart(notebook: Notebook, other: Notebook) -> None:
-    del cell(notebook, "resize-compare")["outputs"][0]
+def outputs_of_another(notebook: Notebook, other: Notebook, *cells: str) -> None:
+    for name in cells:
+        cell(notebook, name)["outputs"] = cell(other, name)["outputs"]
 
 
 def code(notebook: Notebook, other: Notebook) -> None:
     place = cell(notebook, "download-parallel")
     place["source"] = saved.joined(place["source"]).replace("max_workers=workers", "max_workers=workers + 1")
-
-
-def comment(notebook: Notebook, other: Notebook) -> None:
-    place = cell(notebook, "download-parallel")
-    place["source"] = "# my own solution\n" + saved.joined(place["source"])
 
 
 def out_of_order(notebook: Notebook, other: Notebook) -> None:
@@ -147,12 +114,6 @@ def records_deleted(notebook: Notebook, other: Notebook) -> None:
     for one in notebook["cells"]:
         for out in one.get("outputs", []):
             out.get("data", {}).pop(evidence.MIME, None)
-
-
-def cell_added(notebook: Notebook, other: Notebook) -> None:
-    notebook["cells"].append(
-        {"cell_type": "code", "id": "x", "source": "1", "execution_count": 3, "outputs": [], "metadata": {}}
-    )
 
 
 def own_name_in_it(notebook: Notebook, other: Notebook) -> None:
@@ -176,25 +137,6 @@ def own_name_everywhere(notebook: Notebook, other: Notebook) -> None:
         records(notebook, place)["student"] = who
 
 
-def another_parallel_run(notebook: Notebook, other: Notebook) -> None:
-    cell(notebook, "download-check")["outputs"] = cell(other, "download-check")["outputs"]
-
-
-def serial_run_as_parallel(notebook: Notebook, other: Notebook) -> None:
-    records(notebook, "download-check").update(records(notebook, "download-serial"))
-
-
-def all_outputs_of_another(notebook: Notebook, other: Notebook) -> None:
-    for place in notebook["cells"]:
-        if place["cell_type"] == "code" and place["id"] != "summary":
-            place["outputs"] = cell(other, place["id"])["outputs"]
-
-
-def edited_and_out_of_order(notebook: Notebook, other: Notebook) -> None:
-    box(notebook, other)
-    out_of_order(notebook, other)
-
-
 def all_computed_again(notebook: Notebook, other: Notebook) -> None:
     """Twice as fast in parallel, and everything that follows from the records made anew, by a program."""
     faster = classroom.remade(
@@ -204,31 +146,60 @@ def all_computed_again(notebook: Notebook, other: Notebook) -> None:
 
 
 # what is done -> what is said of it; "": it is not found
-CHANGES: dict[str, tuple[Callable[[Notebook, Notebook], None], str]] = {
-    "a speed-up in a sentence": (sentence, "its output is not what its records give"),
-    "a speed-up in the verdict of a check": (verdict, "its output is not what its records give"),
-    "the same where only a browser shows it": (verdict_in_html, "its output is not what its records give"),
-    "a number in a table": (table, "its table is not that of its records"),
-    "a number in the box at the top": (box, "the box at the top is not that of the records"),
-    "the wall time in the records, halved": (wall_time, "items ended after the clock had stopped"),
-    "the serial wall time in the records, doubled": (serial_wall_time, "the clock went on for"),
+GAIN = r"speed-up\s+of\s+[\d.]+\d"
+CHANGES: dict[str, tuple[Callable[[Notebook, Notebook], object], str]] = {
+    "a speed-up in a sentence": (
+        lambda mine, _: text_of(mine, "conclusion-sentences", r"(Speed-up with\s+32\s+threads:\s)[\d.]+", r"\g<1>58.4"),
+        "its output is not what its records give"),
+    "a speed-up in the verdict of a check": (
+        lambda mine, _: text_of(mine, "download-check", GAIN, "speed-up of 58.40"),
+        "its output is not what its records give"),
+    "the same where only a browser shows it": (
+        lambda mine, _: text_of(mine, "download-check", GAIN, "speed-up of 58.40", ("text/html",)),
+        "its output is not what its records give"),
+    "a number in a table": (
+        lambda mine, _: text_of(mine, "conclusion-table", r"\b32\b", "64", ("text/html",)),
+        "its table is not that of its records"),
+    "a number in the box at the top": (
+        lambda mine, _: text_of(mine, "summary", r"(Speed-up, download</th><td[^>]*>)[\d.]+", r"\g<1>58.40"),
+        "the box at the top is not that of the records"),
+    "the wall time in the records, halved": (
+        lambda mine, _: slower(mine, "download-check", 0.5), "items ended after the clock had stopped"),
+    "the serial wall time in the records, doubled": (
+        lambda mine, _: slower(mine, "download-serial", 2), "the clock went on for"),
     "some letters of the packed records": (packed, "can't be read"),
     "a picture for another student's": (picture, "a picture is not the chart that its text names"),
-    "a picture and its text for another student's": (picture_and_text, "a chart is missing, or shows other numbers"),
-    "a chart deleted": (no_chart, "a chart is missing"),
+    "a picture and its text for another student's": (
+        lambda mine, other: outputs_of_another(mine, other, "download-compare"),
+        "a chart is missing, or shows other numbers"),
+    "a chart deleted": (
+        lambda mine, _: cell(mine, "resize-compare")["outputs"].pop(0), "a chart is missing"),
     "the code of an exercise after its run": (code, "is not the code that was timed"),
-    "a comment in the code of an exercise": (comment, ""),
+    "a comment in the code of an exercise": (
+        lambda mine, _: cell(mine, "download-parallel")["source"].insert(0, "# my own solution\n"), ""),
     "two cells run in another order": (out_of_order, "was not run in its turn"),
     "all outputs deleted": (outputs_deleted, "never run, or its outputs were cleared"),
     "the records deleted": (records_deleted, "there are no records of two runs"),
-    "a cell added after the run": (cell_added, "was not run in its turn"),
+    "a cell added after the run": (
+        lambda mine, _: mine["cells"].append(
+            {"cell_type": "code", "id": "x", "source": "1", "execution_count": 3, "outputs": [], "metadata": {}}),
+        "was not run in its turn"),
     "another student's notebook with one's own name": (own_name_in_it, "name or student number is not that of the run"),
     "the same, and the name in the box": (own_name_in_box_too, "name or student number is not that of the run"),
     "the same, and in the records by a program": (own_name_everywhere, ""),
-    "another student's parallel run": (another_parallel_run, "name or student number is not that of the run"),
-    "the serial run's records as the parallel one's": (serial_run_as_parallel, "the records of one run are there"),
-    "all outputs but the box for another student's": (all_outputs_of_another, "the box at the top is not that"),
-    "the box edited, and two cells out of order": (edited_and_out_of_order, "the box at the top is not that"),
+    "another student's parallel run": (
+        lambda mine, other: outputs_of_another(mine, other, "download-check"),
+        "name or student number is not that of the run"),
+    "the serial run's records as the parallel one's": (
+        lambda mine, _: records(mine, "download-check").update(records(mine, "download-serial")),
+        "the records of one run are there"),
+    "all outputs but the box for another student's": (
+        lambda mine, other: outputs_of_another(
+            mine, other, *(one["id"] for one in mine["cells"] if "outputs" in one and one["id"] != "summary")),
+        "the box at the top is not that"),
+    "the box edited, and two cells out of order": (
+        lambda mine, other: (out_of_order(mine, other), CHANGES["a number in the box at the top"][0](mine, other)),
+        "the box at the top is not that"),
     "records and all that follows from them, by a program": (all_computed_again, ""),
 }  # fmt: skip
 
