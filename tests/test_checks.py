@@ -65,10 +65,13 @@ def run(
         "    for path in paths:\n        make_thumbnail(path, folder, size)\n"
     )
     (folder / "nest.py").write_text(  # asyncio.run for a thread that has a running loop already
-        "import asyncio\n\n\ndef run(coroutine):\n    running = asyncio.events._get_running_loop()\n"
+        "import asyncio\n\n\ndef run(coroutine):\n"
+        "    running, task = asyncio.get_running_loop(), asyncio.current_task()\n"
+        "    asyncio.tasks._leave_task(running, task)  # from Python 3.14 on, a thread has one task, not one per loop\n"
         "    asyncio.events._set_running_loop(None)\n    try:\n"
         "        loop = asyncio.new_event_loop()\n        return loop.run_until_complete(coroutine)\n"
         "    finally:\n        loop.close()\n        asyncio.events._set_running_loop(running)\n"
+        "        asyncio.tasks._enter_task(running, task)\n"
     )
     manager = KernelManager()
     manager.start_kernel(cwd=str(folder), env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"})
