@@ -40,7 +40,8 @@ def students_readme(page: str, handed_out: Container[str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", page)
 
 
-def main() -> int:
+def main(*options: str) -> int:
+    """Build it; options are for nbgrader."""
     source = ROOT / "source" / "assignment"
     for old in (source, ROOT / "release" / "assignment"):  # nothing of an earlier call is handed out
         if old.exists():
@@ -63,6 +64,7 @@ def main() -> int:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     (source / "README.md").write_text(students_readme(page, names), encoding="utf-8")
     nbgrader = [sys.executable, "-m", "nbgrader", "generate_assignment", "assignment", "--force", "--log-level=ERROR"]
+    nbgrader += options
     # nbgrader calls a program that is installed beside it, by its bare name.
     beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     done = subprocess.run(nbgrader, cwd=ROOT, env={**os.environ, "PATH": beside})

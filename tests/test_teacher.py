@@ -230,7 +230,8 @@ class Course:
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Course:
+def copied(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Course:
+    """Before anything is built there."""
     course = Course(tmp_path_factory.mktemp("teacher"))
     (course.folder / "assignment.ipynb").write_bytes(published("assignment.ipynb"))
     for name in ("helpers.py", "config.ini.example", "requirements.txt", "LICENSE", "README.md", "nbgrader_config.py"):
@@ -246,8 +247,13 @@ def course(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Course:
     settings, replaced = re.subn("photos = 60", f"photos = {PHOTOS}", (ROOT / "nbgrader_config.py").read_text())
     assert replaced == 1
     (course.folder / "nbgrader_config.py").write_text(settings + DRAWN.format(pictures=str(pictures)))
-    course.run("teacher/release.py")
     return course
+
+
+@pytest.fixture(scope="module")
+def course(copied: Course) -> Course:
+    copied.run("teacher/release.py")
+    return copied
 
 
 @pytest.fixture(scope="module")
