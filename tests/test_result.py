@@ -108,8 +108,8 @@ def test_an_endless_loop_that_writes_its_own_result_has_none(bundle: Path, tmp_p
     forge = f"for name in {[*map(str, forged)]}:\n    open(name, 'w').write('29')\nwhile True:\n    pass"
     cell(notebook, "environment").source = forge
     nbformat.write(notebook, tmp_path / "assignment.ipynb")
-    result, page = grade(bundle, tmp_path, "--minutes=0.5")
-    assert result["score"] == 0 and page.count("Not graded: it took more than 0.5 minutes.") == 3
+    result, page = grade(bundle, tmp_path, "--minutes=0.2")
+    assert result["score"] == 0 and page.count("Not graded: it took more than 0.2 minutes.") == 3
 
 
 @pytest.mark.parametrize(("content", "said"), {
