@@ -22,22 +22,31 @@ from pathlib import Path
 
 import psutil
 import pytest
+from jupyter_client.manager import KernelManager
 from PIL import Image
+from published import published
 
 import helpers
 import practice
 from kit import transport
 
 ROOT = Path(__file__).parent.parent
+# Whatever reads a notebook imports jsonschema, and that compiles a grammar of addresses for almost two seconds, which
+# no notebook needs. Here, and in what tests start, it is as if this optional package were not installed.
+WITHOUT = str(ROOT / "tests" / "without")
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (WITHOUT, os.environ.get("PYTHONPATH"))))
 PHOTOS = 60
 PATIENCE = 60  # seconds; only a hang takes that long
 KEY = "Qz9Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk2M"  # as long as a real one
 
 
-LONG = [
-    f"test_{name}.py"
-    for name in ("teacher", "interrupts", "checks", "browser", "notebook", "submission", "own_copy", "readme")
-]
+# What one worker does: a file, files that share what is costly to make, or the part of a file whose tests have this
+# word in their names and share nothing with the others. The longest begin, so that none is left alone at the end.
+LONG = ("release", "teacher", "notebook", "grade", "checks", "browser", "interrupts", "practice", "benchmarks",
+        "real_key", "class", "readme", "own_copy", "records", "sharing")  # fmt: skip
+TOGETHER = {"release": "teacher"}
+APART = {"browser": ("open_run",), "checks": ("right_solution",), "interrupts": ("[Kernel", "[Terminal")}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,9 +64,13 @@ def busy(pytestconfig: pytest.Config) -> Iterator[None]:
         program.wait()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first: each is work for one worker, and none should be left alone with one at the end."""
-    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+    names = {item: item.path.stem.removeprefix("test_") for item in items}
+    for item, name in names.items():
+        part = next((word for word in APART.get(name, ()) if word in item.name), "")
+        item.add_marker(pytest.mark.xdist_group(f"{TOGETHER.get(name, name)} {part.strip('[')}".strip()))
+    items.sort(key=lambda item: LONG.index(names[item]) if names[item] in LONG else len(LONG))
 
 
 def copy_project(folder: Path, pictures: Path, **options: int | str) -> None:
@@ -77,6 +90,35 @@ def copy_project(folder: Path, pictures: Path, **options: int | str) -> None:
         settings, replaced = re.subn(rf"(?m)^{option} = .*$", f"{option} = {value}", settings)
         assert replaced == 1
     (folder / "config.ini").write_text(settings, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def kernel(folder: Path, **environment: str) -> Iterator[Callable[[str], str]]:
+    """A Jupyter kernel in this folder: a function that runs a cell and returns what it prints, or its traceback."""
+    manager = KernelManager()
+    manager.start_kernel(cwd=str(folder), env=os.environ | environment)
+    client = manager.blocking_client()
+    client.start_channels()
+
+    def run(cell: str) -> str:
+        printed = []
+
+        def note(message: dict) -> None:
+            content = message["content"]
+            if message["msg_type"] == "stream" and content["name"] == "stdout":
+                printed.append(content["text"])
+            elif message["msg_type"] == "error":
+                printed.append("\n".join(content["traceback"]))
+
+        client.execute_interactive(cell, timeout=300, output_hook=note)
+        return "".join(printed)
+
+    try:
+        client.wait_for_ready(timeout=120)
+        yield run
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -233,6 +275,34 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     seconds: list[float] = []
     monkeypatch.setattr(transport.stopping, "wait", seconds.append)
     return seconds
+
+
+def of_a_teacher(folder: Path) -> dict[str, str]:
+    """Variables of the environment: programs of this Python, and no settings of whoever runs the tests."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "JUPYTER_CONFIG_DIR": str(folder / "none")}
+
+
+@pytest.fixture(scope="session")
+def handed_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher's copy of the project, with own files and some of an earlier call, in which release/ was built."""
+    folder = tmp_path_factory.mktemp("teacher")
+    for name in ("helpers.py", "config.ini.example", "requirements.txt", "LICENSE", "README.md", "nbgrader_config.py"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("kit", "checks", "practice", "teacher", "tests", "docs"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / "assignment.ipynb").write_bytes(published("assignment.ipynb"))
+    own = ("config.ini", ".env", "cache/metadata/pages.jsonl", ".venv/bin/python", "assignment.html",
+           "images/of-the-teacher.jpg", "thumbnails/of-the-teacher.jpg")  # fmt: skip
+    old = ("source/assignment/kit/old.py", "release/assignment/solutions.md")
+    kept = dict.fromkeys((*own, *old), f"[unsplash]\naccess_key = {KEY}\n")
+    for name, text in (kept | {"images/.gitkeep": "", "thumbnails/.gitkeep": ""}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    command, own_settings = [sys.executable, "teacher/release.py"], of_a_teacher(folder)
+    done = subprocess.run(command, cwd=folder, env=own_settings, capture_output=True, encoding="utf-8", timeout=300)
+    assert done.returncode == 0 and "Done: release/assignment/" in done.stdout, done.stdout + done.stderr
+    return folder
 
 
 @dataclass

@@ -1,0 +1,3 @@
+"""As if this package were not installed: see conftest.py."""
+
+raise ImportError
