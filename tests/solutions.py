@@ -5,43 +5,46 @@ Each is the text of a notebook cell. The notebook has run its imports before: se
 
 from __future__ import annotations
 
-
-def in_threads(arguments: str, *first: str, pool: str = "ThreadPoolExecutor(workers)") -> str:
-    """download_parallel as most students write it: what they hand to executor.map, and the lines before."""
-    lines = "def download_parallel(photos, folder, workers):", *first, f"with {pool} as executor:"
-    return "\n" + "\n    ".join(lines) + f"\n        list(executor.map({arguments}))\n"
-
-
+DOWNLOAD, RESIZE = "download_parallel(photos, folder, workers)", "resize_parallel(paths, folder, size, workers)"
 SPAWN = 'ProcessPoolExecutor(workers, mp_context=get_context("spawn"))'
+
+
+def alone(body: str, head: str = DOWNLOAD) -> str:
+    """A cell that holds the function and nothing else."""
+    return f"\ndef {head}:{body}\n"
+
+
+def pooled(body: str) -> str:
+    """The same of what is done in the `with` block of an executor."""
+    return alone(f"\n    with ThreadPoolExecutor(workers) as executor:{body}")
+
+
+def in_threads(arguments: str, *first: str, pool: str = "ThreadPoolExecutor(workers)", head: str = DOWNLOAD) -> str:
+    """download_parallel as most students write it: what they hand to executor.map, and the lines before."""
+    return alone("\n    ".join(("", *first, f"with {pool} as executor:", f"    list(executor.map({arguments}))")), head)
 
 
 def in_processes(arguments: str, *first: str, pool: str = SPAWN) -> str:
     """The same of resize_parallel."""
-    lines = "def resize_parallel(paths, folder, size, workers):", *first, f"with {pool} as executor:"
-    return "\n" + "\n    ".join(lines) + f"\n        list(executor.map({arguments}))\n"
+    return in_threads(arguments, *first, pool=pool, head=RESIZE)
 
 
 def in_pool(*lines: str) -> str:
-    lines = ('    with get_context("spawn").Pool(workers) as pool:', *lines)
-    return "\ndef resize_parallel(paths, folder, size, workers):\n" + "\n        ".join(lines) + "\n"
+    return alone("\n        ".join(('\n    with get_context("spawn").Pool(workers) as pool:', *lines)), RESIZE)
 
 
 def submitted(arguments: str, after: str = "") -> str:
-    return f"""
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        for photo in photos:
-            executor.submit({arguments}){after}
-"""
+    return pooled(f"\n        for photo in photos:\n            executor.submit({arguments}){after}")
 
 
 def applied(arguments: str) -> str:
-    return f"""
-def resize_parallel(paths, folder, size, workers):
-    pool = get_context("spawn").Pool(workers)
-    for path in paths:
-        pool.apply_async({arguments})
-"""
+    lines = (
+        "",
+        'pool = get_context("spawn").Pool(workers)',
+        "for path in paths:",
+        f"    pool.apply_async({arguments})",
+    )
+    return alone("\n    ".join(lines), RESIZE)
 
 
 POOL_ENDED = "    pool.close()\n    pool.join()\n"
@@ -50,14 +53,9 @@ def some(photos, folder):
     for photo in photos:
         download_photo(photo, folder)
 """
-SLICES = (
-    SOME
-    + """
-def download_parallel(photos, folder, workers):
+SLICES = SOME + alone("""
     threads = [threading.Thread(target=some, args=(photos[i::workers], folder)) for i in range(workers)]
-    [thread.start() for thread in threads]
-"""
-)
+    [thread.start() for thread in threads]""")
 STARTED_AND_JOINED = """
     for thread in threads:
         thread.start()
@@ -68,47 +66,16 @@ STARTED_AND_JOINED = """
 # name: code
 RIGHT_DOWNLOADS = {
     "executor map": in_threads("download_photo, photos, repeat(folder)"),
-    "submit and as_completed": """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
+    "submit and as_completed": pooled("""
         futures = [executor.submit(download_photo, photo, folder) for photo in photos]
         for future in as_completed(futures):
-            future.result()
-""",
+            future.result()"""),
     "submit inside of with, results not read": submitted("download_photo, photo, folder"),
-    "own function in threads": """
-def one(photo):
-    return download_photo(photo, target)
-
-def download_parallel(photos, folder, workers):
-    global target
-    target = folder
-    with ThreadPoolExecutor(workers) as executor:
-        return list(executor.map(one, photos))
-""",
-    "lambda in threads": """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        return list(executor.map(lambda photo: download_photo(photo, folder), photos))
-""",
-    "threads and a queue": """
-def download_parallel(photos, folder, workers):
-    todo = queue.Queue()
-    for photo in photos:
-        todo.put(photo)
-    def work():
-        while True:
-            try:
-                photo = todo.get_nowait()
-            except queue.Empty:
-                return
-            download_photo(photo, folder)
-    threads = [threading.Thread(target=work) for _ in range(workers)]""" + STARTED_AND_JOINED,
-    "ThreadPool": """
-def download_parallel(photos, folder, workers):
+    "lambda in threads": pooled("""
+        return list(executor.map(lambda photo: download_photo(photo, folder), photos))"""),
+    "ThreadPool": alone("""
     with ThreadPool(workers) as pool:
-        pool.starmap(download_photo, [(photo, folder) for photo in photos])
-""",
+        pool.starmap(download_photo, [(photo, folder) for photo in photos])"""),
     "joblib threads": """
 import joblib
 def download_parallel(photos, folder, workers):
@@ -147,8 +114,7 @@ def timer(f):
     return wrapper
 
 @timer""" + in_threads("download_photo, photos, repeat(folder)"),
-    "pop from the given list": """
-def download_parallel(photos, folder, workers):
+    "pop from the given list": alone("""
     def work():
         while True:
             try:
@@ -158,8 +124,7 @@ def download_parallel(photos, folder, workers):
             download_photo(photo, folder)
     threads = [threading.Thread(target=work) for _ in range(workers)]
     [t.start() for t in threads]
-    [t.join() for t in threads]
-""",
+    [t.join() for t in threads]"""),
     "one by the notebook's thread to try, then the pool": in_threads(
         "download_photo, photos[1:], repeat(folder)", "download_photo(photos[0], folder)"
     ),
@@ -178,21 +143,10 @@ def download_parallel(photos, folder, workers):
     while not all(future.done() for future in futures):
         time.sleep(0.5)
 """,
-    "batches": """
-def batch(photos, folder):
-    return [download_photo(photo, folder) for photo in photos]
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        futures = [executor.submit(batch, photos[i:i + 20], folder) for i in range(0, len(photos), 20)]
-        for future in futures:
-            future.result()
-""",
     "from the end of the list": in_threads(
         "download_photo, reversed(photos), repeat(folder)", pool="ThreadPoolExecutor(2)"
     ),
-    "the notebook's thread helps": """
-def download_parallel(photos, folder, workers):
+    "the notebook's thread helps": alone("""
     todo = list(photos)
     def work():
         while todo:
@@ -202,12 +156,9 @@ def download_parallel(photos, folder, workers):
                 return
             download_photo(photo, folder)
     threads = [threading.Thread(target=work) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
+    [thread.start() for thread in threads]
     work()
-    for thread in threads:
-        thread.join()
-""",
+    [thread.join() for thread in threads]"""),
     "workers end by queue.Empty": """
 def work(todo, folder):
     while True:
@@ -233,19 +184,6 @@ def download_parallel(photos, folder, workers):
         todo.put(p)
     todo.join()
 """,
-    "Thread subclass": """
-class Downloader(threading.Thread):
-    def __init__(self, photos, folder):
-        super().__init__()
-        self.photos = photos
-        self.folder = folder
-
-    def run(self):
-        for p in self.photos:
-            download_photo(p, self.folder)
-
-def download_parallel(photos, folder, workers):
-    threads = [Downloader(photos[i::workers], folder) for i in range(workers)]""" + STARTED_AND_JOINED,
     "keywords": submitted("download_photo, photo=photo, folder=folder"),
     "looks at outcomes and files": """
 from PIL import Image
@@ -256,50 +194,21 @@ def download_parallel(photos, folder, workers):
         Image.open(outcome.path).verify()
     assert sum(os.path.getsize(o.path) for o in done) / sum(o.waited for o in done) > 0 < min(o.bytes for o in done)
 """,
-    "TaskGroup": """
-import asyncio
-async def everything(photos, folder, workers):
-    todo = iter(photos)
-    async def work():
-        for photo in todo:
-            await asyncio.to_thread(download_photo, photo, folder)
-    async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(work())
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(1) as executor:
-        executor.submit(asyncio.run, everything(photos, folder, workers)).result()
-""",
-    "half for a thread, half for itself": """
-def download_parallel(photos, folder, workers):
+    "half for a thread, half for itself": alone("""
     if len(photos) < 6:
         return [download_photo(photo, folder) for photo in photos]
     half = len(photos) // 2
     thread = threading.Thread(target=download_parallel, args=(photos[:half], folder, workers))
     thread.start()
     download_parallel(photos[half:], folder, workers)
-    thread.join()
-""",
+    thread.join()"""),
 }  # fmt: skip
 
 RIGHT_RESIZES = {
-    "executor map with chunks": in_processes("make_thumbnail, paths, repeat(folder), repeat(size), chunksize=8"),
     "one chunk for each worker": in_processes(
         "make_thumbnail, paths, repeat(folder), repeat(size), chunksize=chunk", "chunk = -(-len(paths) // workers)"
     ),
-    "submit and as_completed": """
-def resize_parallel(paths, folder, size, workers):
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        for future in as_completed([executor.submit(make_thumbnail, path, folder, size) for path in paths]):
-            future.result()
-""",
-    "Pool starmap": in_pool("pool.starmap(make_thumbnail, [(path, folder, size) for path in paths])"),
     "Pool apply_async, waited for": applied("make_thumbnail, (path, folder, size)") + POOL_ENDED,
-    "Pool imap_unordered": "\nfrom functools import partial" + in_pool(
-        "for outcome in pool.imap_unordered(partial(make_thumbnail, folder=folder, size=size), paths, chunksize=4):",
-        "    assert outcome.error is None",
-    ),
     "forkserver": in_processes(
         "make_thumbnail, paths, repeat(folder), repeat(size)", pool=SPAWN.replace("spawn", "forkserver")
     ),
@@ -312,11 +221,6 @@ def resize_parallel(paths, folder, size, workers):
 
 from loops import helpers_loop
 """,
-    "joblib processes": """
-import joblib
-def resize_parallel(paths, folder, size, workers):
-    joblib.Parallel(workers)(joblib.delayed(make_thumbnail)(path, folder, size) for path in paths)
-""",
     "joblib processes with a function of the notebook": """
 import joblib
 def resize_one(path, folder, size):
@@ -325,31 +229,18 @@ def resize_one(path, folder, size):
 def resize_parallel(paths, folder, size, workers):
     joblib.Parallel(workers)(joblib.delayed(resize_one)(path, folder, size) for path in paths)
 """,
-    "Dask": """
-def resize_parallel(paths, folder, size, workers):
-    from dask.distributed import Client
-    with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
-        futures = [client.submit(make_thumbnail, path, folder, size, pure=False) for path in paths]
-        client.gather(futures)
-""",
     "threads instead of processes": in_processes(
         "make_thumbnail, paths, repeat(folder), repeat(size)", pool="ThreadPoolExecutor(workers)"
     ),
-    "Pool maxtasksperchild": """
-def resize_parallel(paths, folder, size, workers):
+    "Pool maxtasksperchild": alone("""
     with get_context("spawn").Pool(workers, maxtasksperchild=16) as pool:
-        pool.starmap(make_thumbnail, [(p, folder, size) for p in paths], chunksize=8)
-""",
+        pool.starmap(make_thumbnail, [(p, folder, size) for p in paths], chunksize=8)""", RESIZE),
     "joblib multiprocessing": """
 import joblib
 def resize_parallel(paths, folder, size, workers):
     parallel = joblib.Parallel(n_jobs=workers, backend="multiprocessing", batch_size=6)
     parallel(joblib.delayed(make_thumbnail)(p, folder, size) for p in paths)
 """,
-    "str absolute paths": in_processes(
-        "make_thumbnail, texts, repeat(str(Path(folder).resolve())), repeat(size)",
-        "texts = [str(Path(p).resolve()) for p in paths]",
-    ),
     "fork with a cell function": """
 def shrink(a):
     return make_thumbnail(*a)
@@ -358,17 +249,16 @@ def resize_parallel(paths, folder, size, workers):
     with get_context("fork").Pool(workers) as pool:
         pool.map(shrink, [(p, folder, size) for p in paths], chunksize=6)
 """,
-    "largest first, thumbnails looked at": "\nfrom PIL import Image\n" + in_processes(
-        "make_thumbnail, paths, repeat(folder), repeat(size)", "paths = sorted(paths, key=os.path.getsize)[::-1]"
+    "texts as paths, largest first, thumbnails looked at": "\nfrom PIL import Image\n" + in_processes(
+        "make_thumbnail, texts, repeat(str(Path(folder).resolve())), repeat(size)",
+        "texts = [str(Path(p).resolve()) for p in sorted(paths, key=os.path.getsize)[::-1]]",
     ) + "    assert all(max(Image.open(path).size) == size for path in Path(folder).iterdir() if path.is_file())\n",
-    "os.fork": """
-def resize_parallel(paths, folder, size, workers):
+    "os.fork": alone("""
     for i in range(workers):
         if not os.fork():
             [make_thumbnail(path, folder, size) for path in paths[i::workers]]
             os._exit(0)
-    [os.wait() for _ in range(workers)]
-""",
+    [os.wait() for _ in range(workers)]""", RESIZE),
 }  # fmt: skip
 
 NOTES = {  # name of a right solution -> what its verdict says besides
@@ -386,53 +276,24 @@ NOT_ATTEMPTED = {
 
 # name: (a part of the message that is its own reason, code)
 WRONG_DOWNLOADS = {
-    "submitted, not waited for": ("returned before the work was done", """
-def download_parallel(photos, folder, workers):
+    "submitted, not waited for": ("returned before the work was done", alone("""
     executor = ThreadPoolExecutor(workers)
     for photo in photos:
-        executor.submit(download_photo, photo, folder)
-"""),
-    "threads started, not joined": ("returned before the work was done", """
-def download_parallel(photos, folder, workers):
-    for photo in photos:
-        threading.Thread(target=download_photo, args=(photo, folder)).start()
-"""),
-    "shutdown without waiting": ("returned before the work was done", """
-def download_parallel(photos, folder, workers):
-    executor = ThreadPoolExecutor(workers)
-    futures = [executor.submit(download_photo, photo, folder) for photo in photos]
-    executor.shutdown(wait=False)
-"""),
-    "only the first results awaited": ("returned before the work was done", """
-def download_parallel(photos, folder, workers):
-    executor = ThreadPoolExecutor(workers)
-    futures = [executor.submit(download_photo, photo, folder) for photo in photos]
-    futures[0].result()
-"""),
-    "futures cancelled": ("never done", """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        futures = [executor.submit(download_photo, photo, folder) for photo in photos]
-        executor.shutdown(cancel_futures=True)
-"""),
+        executor.submit(download_photo, photo, folder)""")),
     "called instead of passed to submit": ("called instead of passed", submitted("download_photo(photo, folder)")),
     "called instead of passed to a thread": ("called instead of passed", """
 def download_parallel(photos, folder, workers):
     threads = [threading.Thread(target=download_photo(photo, folder)) for photo in photos]""" + STARTED_AND_JOINED),
-    "the serial loop again": ("by the notebook's own thread", """
-def download_parallel(photos, folder, workers):
+    "the serial loop again": ("by the notebook's own thread", alone("""
     for photo in photos:
-        download_photo(photo, folder)
-"""),
-    "result inside of the submitting loop": ("never were two items in work at the same time",
+        download_photo(photo, folder)""")),
+    "result inside of the submitting loop": ("one worker did all of them",
         submitted("download_photo, photo, folder", ".result()")),
-    "start and join in one loop": ("never were two items in work at the same time", """
-def download_parallel(photos, folder, workers):
+    "start and join in one loop": ("workers took turns", alone("""
     for photo in photos:
         thread = threading.Thread(target=download_photo, args=(photo, folder))
         thread.start()
-        thread.join()
-"""),
+        thread.join()""")),
     "a lock around everything": ("never were two items in work at the same time", """
 lock = threading.Lock()
 
@@ -440,36 +301,15 @@ def one(photo, folder):
     with lock:
         download_photo(photo, folder)
 """ + in_threads("one, photos, repeat(folder)")),
-    "asyncio without threads": ("by the notebook's own thread", """
-import asyncio
-async def one(photo, folder):
-    download_photo(photo, folder)
-
-def download_parallel(photos, folder, workers):
-    async def everything():
-        await asyncio.gather(*(one(photo, folder) for photo in photos))
-    import nest
-    nest.run(everything())
-"""),
     "a coroutine function": ("returned a coroutine", """
 import asyncio
 async def download_parallel(photos, folder, workers):
     await asyncio.gather(*(asyncio.to_thread(download_photo, photo, folder) for photo in photos))
 """),
-    "a generator function": ("returned a generator", """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        yield from executor.map(download_photo, photos, repeat(folder))
-"""),
-    "built-in map, never consumed": ("returned a lazy iterator", """
-def download_parallel(photos, folder, workers):
-    return map(lambda photo: download_photo(photo, folder), photos)
-"""),
-    "addresses opened, nothing saved": ("never done: nothing was saved", """
-import requests
-def open_only(photo):
-    return requests.get(photo.url).status_code
-""" + in_threads("open_only, photos")),
+    "a generator function": ("returned a generator", pooled("""
+        yield from executor.map(download_photo, photos, repeat(folder))""")),
+    "built-in map, never consumed": ("returned a lazy iterator", alone("""
+    return map(lambda photo: download_photo(photo, folder), photos)""")),
     "one photo again and again": ("others were done instead",
         in_threads("download_photo, [photos[0]] * len(photos), repeat(folder)")),
     "every thread does the whole list": ("done already", """
@@ -482,7 +322,6 @@ def download_parallel(photos, folder, workers):
         for _ in range(4):
             executor.submit(all_of_them, photos, folder)
 """),
-    "only the first ten": ("never done: nothing was saved", in_threads("download_photo, photos[:10], repeat(folder)")),
     "zip cuts the list": ("never done: nothing was saved", in_threads("download_photo, photos, [folder] * workers")),
     "into images/, where they are already": ("already there, in images",
         in_threads('download_photo, photos, repeat("images")')),
@@ -528,36 +367,6 @@ def one(photo, folder):
     Path(download_photo(photo, folder).path).unlink()
 """ + in_threads("one, photos, repeat(folder)")),
     "chdir into the folder": ("another folder", in_threads('download_photo, photos, repeat(".")', "os.chdir(folder)")),
-    "serial loop with a clock": ("by the notebook's own thread", """
-import time
-def download_parallel(photos, folder, workers):
-    start = time.time()
-    for p in photos:
-        download_photo(p, folder)
-    return time.time() - start
-"""),
-    "mkdir if not exists, last chunk dropped": ("never done: nothing was saved", """
-def download_parallel(photos, folder, workers):
-    if not os.path.exists(folder):
-        os.makedirs(folder)
-    n = len(photos) // 7
-    with ThreadPoolExecutor(7) as e:
-        for i in range(7):
-            e.submit(lambda ps: [download_photo(p, folder) for p in ps], photos[i * n : (i + 1) * n])
-"""),
-    "one worker only": ("one worker did all", in_threads(
-        "download_photo, photos, repeat(folder)", pool="ThreadPoolExecutor(1)")),
-    "map returned, arguments missing": ("nobody looked at them", """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        return executor.map(download_photo, photos)
-"""),
-    "suppress": ("47 calls of download_photo stopped with an exception", """
-import contextlib
-def one(p):
-    with contextlib.suppress(Exception):
-        download_photo(p)
-""" + in_threads("one, photos")),
     "sys.exit in the function": ("SystemExit", RIGHT_DOWNLOADS["executor map"] + "    sys.exit()\n"),
     "asyncio.run in the notebook": ("running", """
 import asyncio
@@ -570,46 +379,22 @@ def download_parallel(photos, folder, workers):
         "\nimport shutil\n" + RIGHT_DOWNLOADS["executor map"] + "    shutil.rmtree(folder)\n"),
     "writes a log": ("should not be",
         RIGHT_DOWNLOADS["executor map"] + '    Path(folder, "log.txt").write_text("done")\n'),
-    "race on a counter": ("done", """
-import time
-def work(photos, folder):
-    global n
-    while n < len(photos):
-        i = n
-        time.sleep(0.0001)
-        n = i + 1
-        download_photo(photos[i], folder)
-
-def download_parallel(photos, folder, workers):
-    global n
-    n = 0
-    threads = [threading.Thread(target=work, args=(photos, folder)) for _ in range(workers)]""" + STARTED_AND_JOINED),
-    "copied from images/ first": ("a copy or a link is no work", """
-import shutil
-def one(photo, folder):
-    shutil.copy(f"images/{photo.id}.jpg", folder)
-    download_photo(photo, folder)
-""" + in_threads("one, photos, repeat(folder)")),
     "linked from images/ in a loop before": ("a copy or a link is no work", in_threads(
         "download_photo, photos, repeat(folder)",
         "for photo in photos:", '    os.link(f"images/{photo.id}.jpg", f"{folder}/{photo.id}.jpg")')),
     "the notebook's list in place of the argument": ("not on the list that your function was given", """
 everything = photos
 """ + in_threads("download_photo, everything, repeat(folder)")),
-    "eight in a pool, the rest in a loop": ("only 8 of 47 items were ever in work beside another one", """
-def download_parallel(photos, folder, workers):
+    "eight in a pool, the rest in a loop": ("only 8 of 47 items were ever in work beside another one", alone("""
     with ThreadPoolExecutor(workers) as executor:
         list(executor.map(download_photo, photos[:8], repeat(folder)))
     for photo in photos[8:]:
-        download_photo(photo, folder)
-"""),
-    "only the last thread is joined": ("returned before the work was done", SOME + """
-def download_parallel(photos, folder, workers):
+        download_photo(photo, folder)""")),
+    "only the last thread is joined": ("returned before the work was done", SOME + alone("""
     for i in range(workers):
         thread = threading.Thread(target=some, args=(photos[i::workers], folder))
         thread.start()
-    thread.join()
-"""),
+    thread.join()""")),
     "only the first thread is joined": ("returned before the work was done", SLICES + "    threads[0].join()\n"),
     "a sleep in place of waiting": ("returned before the work was done", """
 import time
@@ -632,76 +417,19 @@ def download_parallel(photos, folder, workers):
         list(executor.map(download_photo, todo, repeat(folder)))
     done.update(photo.id for photo in todo)
 """),
-    "starmap lazily": ("returned a lazy iterator", """
-import itertools
-def download_parallel(photos, folder, workers):
-    return itertools.starmap(download_photo, zip(photos, repeat(folder)))
-"""),
-    "run in place of start": ("begun by start(), not by run()", """
-def download_parallel(photos, folder, workers):
-    for photo in photos:
-        threading.Thread(target=download_photo, args=(photo, folder)).run()
-"""),
-    "back to a loop after an error": ("If your function goes back to a loop after an error", """
-def download_parallel(photos, folder, workers):
-    try:
-        with ThreadPoolExecutor(workers) as executor:
-            list(executor.map(download_photo, photos, folder))
-    except TypeError:
-        for photo in photos:
-            download_photo(photo, folder)
-"""),
-    "own saving, other names": ("download_photo did not write them", """
-import urllib.request
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        for i, photo in enumerate(photos):
-            executor.submit(urllib.request.urlretrieve, photo.url, f"{folder}/{i}.jpg")
-"""),
-    "a plain call in a coroutine": ("a coroutine called the function itself", """
-import asyncio
-async def one(photo, folder):
-    download_photo(photo, folder)
-
-async def everything(photos, folder):
-    await asyncio.gather(*(one(photo, folder) for photo in photos))
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
-        executor.submit(asyncio.run, everything(photos, folder)).result()
-"""),
-    "result() of what map gives": ("map() gives the results themselves", """
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(workers) as executor:
+    "result() of what map gives": ("map() gives the results themselves", pooled("""
         for future in executor.map(download_photo, photos, repeat(folder)):
-            future.result()
-"""),
+            future.result()""")),
     "until a status that there is not": ("again and again: a loop does not end", """
 import time
 def insist(photo, folder, end):
     while download_photo(photo, folder).status != "ok" and time.time() < end:  # the end is for this test only
         pass
 """ + in_threads("insist, photos, repeat(folder), repeat(end)", "end = time.time() + 10")),
-    "a lambda sees the last photo": ("A lambda sees a loop's variable", """
-def download_parallel(photos, folder, workers):
-    threads = [threading.Thread(target=lambda: download_photo(photo, folder)) for photo in photos]"""
-        + STARTED_AND_JOINED),
-    "the rest after the last full batch": ("for threads and processes of your own, join() each", """
-def download_parallel(photos, folder, workers):
-    batch = []
-    for photo in photos:
-        batch.append(threading.Thread(target=download_photo, args=(photo, folder)))
-        batch[-1].start()
-        if len(batch) == workers:
-            [thread.join() for thread in batch]
-            batch = []
-"""),
-    "start without brackets": ("start() of a thread, with its brackets", """
-def download_parallel(photos, folder, workers):
+    "start without brackets": ("start() of a thread, with its brackets", alone("""
     threads = [threading.Thread(target=download_photo, args=(photo, folder)) for photo in photos]
     for thread in threads:
-        thread.start
-"""),
+        thread.start""")),
     "coroutines that nobody awaits": ("47 coroutines were made, and nobody awaited them", """
 async def one(photo, folder):
     download_photo(photo, folder)
@@ -709,16 +437,6 @@ async def one(photo, folder):
 def download_parallel(photos, folder, workers):
     for photo in photos:
         one(photo, folder)
-"""),
-    "an await in a loop": ("`await` in", """
-import asyncio
-async def everything(photos, folder):
-    for photo in photos:
-        await asyncio.to_thread(download_photo, photo, folder)
-
-def download_parallel(photos, folder, workers):
-    with ThreadPoolExecutor(1) as executor:
-        executor.submit(asyncio.run, everything(photos, folder)).result()
 """),
     "parameters in another order": ("keep them as they were: (photos, folder, workers)", """
 def download_parallel(folder, photos, workers):
@@ -745,31 +463,17 @@ WRONG_RESIZES = {
     "apply_async of a call": ("called instead of passed", applied("make_thumbnail(path, folder, size)") + POOL_ENDED),
     "Pool.apply, one at a time": ("never were two items in work at the same time", in_pool(
         "for path in paths:", "    pool.apply(make_thumbnail, (path, folder, size))")),
-    "processes started and joined one by one": ("never were two items in work at the same time", """
-def resize_parallel(paths, folder, size, workers):
-    for path in paths:
-        process = get_context("fork").Process(target=make_thumbnail, args=(path, folder, size))
-        process.start()
-        process.join()
-"""),
     "a function of the notebook in an executor": ("shrink is defined in this notebook", """
 def shrink(path, folder, size):
     return make_thumbnail(path, folder, size)
 """ + in_processes("shrink, paths, repeat(folder), repeat(size)")),
-    "a function of the notebook in a Pool": (
-        "a Pool waits for their tasks for ever. The cause: shrink is defined", """
-def shrink(path):
-    return make_thumbnail(path, "x", 200)
-""" + in_pool("pool.map(shrink, paths)")),
     "a lambda in a process pool": ("can't travel to a worker process",
         in_processes("lambda path: make_thumbnail(path, folder, size), paths")),
-    "an inner function in a process pool": ("can't travel to a worker process", """
-def resize_parallel(paths, folder, size, workers):
+    "an inner function in a process pool": ("can't travel to a worker process", alone("""
     def one(path):
         return make_thumbnail(path, folder, size)
     with get_context("spawn").Pool(workers) as pool:
-        pool.map(one, paths)
-"""),
+        pool.map(one, paths)""", RESIZE)),
     "default size instead of the given one": ("wrong size",
         in_processes("make_thumbnail, paths, repeat(folder), repeat(100)")),
     "beside the originals": ("beside the originals",
@@ -777,17 +481,8 @@ def resize_parallel(paths, folder, size, workers):
     "thumbnails of thumbnails": ("made of thumbnails", in_processes(
         "make_thumbnail, small, repeat(folder), repeat(size)", 'small = sorted(Path("thumbnails").glob("*.jpg"))'
     )),
-    "into thumbnails/, where they are already": ("already there, in thumbnails",
-        in_processes('make_thumbnail, paths, repeat("thumbnails"), repeat(size)')),
     "exceptions in results that nobody reads": ("nobody looked at them",
         applied("make_thumbnail, (path,)") + POOL_ENDED),
-    "joblib delayed, never run": ("no worker was started", """
-import joblib
-def resize_parallel(paths, folder, size, workers):
-    return [joblib.delayed(make_thumbnail)(path, folder, size) for path in paths]
-"""),
-    "half of the list for one worker, the rest for nobody": ("never done: nothing was saved",
-        in_processes("make_thumbnail, paths[::2], repeat(folder), repeat(size)")),
     "a missing worker argument": ("stopped with ValueError", in_processes(
         "make_thumbnail, paths, repeat(folder), repeat(size)", pool="ProcessPoolExecutor(0)")),
     "chunksize of the whole list": ("one worker did all",
@@ -812,23 +507,8 @@ def resize_parallel(paths, folder, size, workers):
         for p in paths:
             executor.submit(shrink, p, folder, size)
 """),
-    "error_callback ignored": ("nobody looked",
-        applied("make_thumbnail, (path,), error_callback=lambda e: None") + POOL_ENDED),
-    "size is not passed on": ("missing a required argument: 'size'",
-        in_processes("make_thumbnail, paths, repeat(folder)")),
-    "only the last process is joined": ("returned before the work was done", """
-from loops import helpers_loop
-def resize_parallel(paths, folder, size, workers):
-    for i in range(4):
-        process = get_context("spawn").Process(target=helpers_loop, args=(paths[i::4], folder, size))
-        process.start()
-    process.join()
-"""),
     "folder and path in another order": ("was given the folder in place of the item",
         in_processes("make_thumbnail, repeat(folder), paths, repeat(size)")),
-    "size and workers in another order": ("would have the wrong size",
-        in_processes("make_thumbnail, paths, repeat(folder), repeat(workers)")),
-    "imap not consumed": ("not waited for", in_pool("pool.imap(make_thumbnail, paths)")),
     "a module that workers can't import": ("can't import mytools", """
 import types
 sys.modules["mytools"] = mytools = types.ModuleType("mytools")
@@ -841,7 +521,8 @@ def one(path, folder, size):
 """ + in_processes("one, paths, repeat(folder), repeat(size)", pool=SPAWN.replace("spawn", "fork"))),
     "names without their folder": ("with another path",
         in_processes("make_thumbnail, names, repeat(folder), repeat(size)", "names = [path.name for path in paths]")),
-    "square afterwards": ("changed after make_thumbnail had written them", "\nfrom PIL import Image\n"
+    "square afterwards": ("changed after make_thumbnail had written them",
+        "\nconductor.PATIENCE = 20  # it is right until then\nfrom PIL import Image\n"
         + in_processes("make_thumbnail, paths, repeat(folder), repeat(size)")
         + '    for p in Path(folder).glob("*.jpg"):\n        Image.open(p).resize((size, size)).save(p)\n'),
     "files of the serial run deleted": ("changed or deleted 5 files", in_processes(
@@ -849,6 +530,11 @@ def one(path, folder, size):
         'for old in sorted(Path("thumbnails").iterdir())[:5]:', "    old.unlink()",
     )),
 }  # fmt: skip
+
+DYING = """
+def shrink(path):
+    return make_thumbnail(path, "x", 200)
+""" + in_pool("pool.map(shrink, paths)")
 
 # name: code which never ends by itself
 STUCK = {
