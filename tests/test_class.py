@@ -1,4 +1,4 @@
-"""The class report: what is found in a class of 40, what learning platforms send, and submissions that are hostile."""
+"""The class report: what is found in a class of 20, what learning platforms send, and submissions that are hostile."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from teacher import class_report, collected
 
 CHANGED = {  # number of the student -> what somebody did to the notebook
     3: "a number in the box at the top", 7: "the code of an exercise after its run", 11: "the records deleted",
-    17: "a picture for another student's", 23: "the wall time in the records, halved", 31: "a speed-up in a sentence",
+    13: "a picture for another student's", 15: "the wall time in the records, halved", 17: "a speed-up in a sentence",
 }  # fmt: skip
-CLASS = 40
+CLASS = 20
 
 
 @pytest.fixture(scope="module")

@@ -92,25 +92,22 @@ def outside(scheduler: Scheduler) -> Iterator[Dask]:
 # --- the same functions ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", ["here", "outside"])
 def test_make_thumbnail_and_download_photo_run_unchanged(
-    where: str, request: pytest.FixtureRequest, images: list[Path], photos: list[Photo]
+    outside: Dask, images: list[Path], photos: list[Photo]
 ) -> None:
-    dask: Dask = request.getfixturevalue(where)
-
     def resize_cluster(paths: list[Path], folder: Path) -> None:
         folders, sizes = itertools.repeat(folder.absolute()), itertools.repeat(200)
-        list(as_done(dask.executor, helpers.make_thumbnail, paths, folders, sizes, limit=4))
+        list(as_done(outside.executor, helpers.make_thumbnail, paths, folders, sizes, limit=4))
 
     def download_cluster(photos: list[Photo], folder: Path) -> None:
-        list(as_done(dask.executor, helpers.download_photo, photos, itertools.repeat(folder.absolute()), limit=4))
+        list(as_done(outside.executor, helpers.download_photo, photos, itertools.repeat(folder.absolute()), limit=4))
 
     for serial, parallel, items in (
         (resize_serial, resize_cluster, images), (download_serial, download_cluster, photos),
     ):  # fmt: skip
         run = timed_run(parallel, items)
         assert compare(timed_run(serial, items), run) > 0
-        assert {int(outcome.worker.split("-")[0]) for outcome in run.outcomes} <= set(dask.workers().values())
+        assert {int(outcome.worker.split("-")[0]) for outcome in run.outcomes} <= set(outside.workers().values())
         assert run.mode == "processes"
 
 

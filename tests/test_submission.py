@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from jupyter_client.manager import KernelManager
+from conftest import kernel
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from published import published
@@ -208,7 +208,7 @@ def test_a_notebook_with_a_wrong_solution_may_be_handed_in(project: Path) -> Non
     assert code == 0 and "download NOT ATTEMPTED YET, resize RIGHT" in said
 
 
-@pytest.mark.parametrize("number", [None, 4, 999])
+@pytest.mark.parametrize("number", [None, 4])
 def test_its_own_cell_may_run_whenever_it_likes(project: Path, number: int | None) -> None:
     notebook = executed()
     cell_of(notebook, "submission")["execution_count"] = number
@@ -220,14 +220,11 @@ def test_its_own_cell_may_run_whenever_it_likes(project: Path, number: int | Non
 # --- was it run from top to bottom? -----------------------------------------------------------------------------
 
 
-def cleared(notebook: dict) -> None:
+def numbered(notebook: dict, numbers: Callable[[int], int | None], **more: object) -> None:
+    """Other execution counts in all cells."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
-            cell.update(execution_count=None, outputs=[])
-
-
-def one_not_run(notebook: dict) -> None:
-    cell_of(notebook, "likes")["execution_count"] = None
+            cell.update(execution_count=numbers(cell["execution_count"]), **more)
 
 
 def out_of_order(notebook: dict) -> None:
@@ -235,47 +232,24 @@ def out_of_order(notebook: dict) -> None:
     first["execution_count"], second["execution_count"] = second["execution_count"], first["execution_count"]
 
 
-def run_twice(notebook: dict) -> None:
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            cell["execution_count"] += 50
+ERROR = {"output_type": "error", "ename": "ZeroDivisionError", "evalue": "", "traceback": []}
+ADDED = {"cell_type": "code", "source": ["1 + 1"], "execution_count": None, "outputs": []}
+NOT_ONE_RUN: dict[str, Callable[[dict], object]] = {  # what is said -> what was done to the notebook
+    "was never run, or its outputs were cleared": lambda all: numbered(all, lambda _: None, outputs=[]),
+    "The cell 'def five_numbers(likes):' was not run": lambda all: cell_of(all, "likes").update(execution_count=None),
+    "was not run in its turn": out_of_order,
+    "it has the number 51, not 1": lambda all: numbered(all, lambda count: count + 50),
+    "it has the number 99, not ": lambda all: cell_of(all, "likes").update(execution_count=99),
+    "The cell '1 + 1' was not run": lambda all: all["cells"].append(ADDED),
+    "ended with ZeroDivisionError": lambda all: cell_of(all, "likes")["outputs"].append(ERROR),
+    "a check always says something": lambda all: cell_of(all, "resize-check").update(outputs=[]),
+}
 
 
-def one_again(notebook: dict) -> None:
-    cell_of(notebook, "likes")["execution_count"] = 99
-
-
-def one_added(notebook: dict) -> None:
-    notebook["cells"].append({"cell_type": "code", "source": ["1 + 1"], "execution_count": None, "outputs": []})
-
-
-def failed(notebook: dict) -> None:
-    error = {"output_type": "error", "ename": "ZeroDivisionError", "evalue": "", "traceback": []}
-    cell_of(notebook, "likes")["outputs"].append(error)
-
-
-def without_a_verdict(notebook: dict) -> None:
-    cell_of(notebook, "resize-check")["outputs"] = []
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (cleared, "was never run, or its outputs were cleared"),
-        (one_not_run, "The cell 'def five_numbers(likes):' was not run"),
-        (out_of_order, "was not run in its turn"),
-        (run_twice, "it has the number 51, not 1"),
-        (one_again, "it has the number 99, not "),
-        (one_added, "The cell '1 + 1' was not run"),
-        (failed, "ended with ZeroDivisionError"),
-        (without_a_verdict, "a check always says something"),
-    ],
-)
-def test_refuses_a_notebook_that_was_not_run_from_top_to_bottom(
-    project: Path, change: Callable[[dict], None], reason: str
-) -> None:
+@pytest.mark.parametrize("reason", NOT_ONE_RUN)
+def test_refuses_a_notebook_that_was_not_run_from_top_to_bottom(project: Path, reason: str) -> None:
     notebook = executed()
-    change(notebook)
+    NOT_ONE_RUN[reason](notebook)
     save(project, notebook)
     assert "Restart the kernel" in assert_refused(project, reason)
 
@@ -359,15 +333,12 @@ FAILED = {"output_type": "error", "ename": "KeyError", "evalue": "", "traceback"
         ("setup", {"source": ["## Settings\n", f"My key: {KEY}"]}, ""),
         ("setup", {"source": f"My key: {A}&shy;{B}"}, ""),
         ("setup", {"source": f"<img src='data:image/svg+xml;base64,{in_base64(f'<b>{KEY}'.encode())}'>"}, ""),
-        ("setup", {"attachments": {"a.txt": {"text/plain": in_base64(f"'{KEY}".encode())}}}, ", its metadata"),
         ("setup", {"attachments": {"a.png": {"image/png": in_base64(png())}}}, ", its metadata"),
         ("settings", {"id": f"k{KEY}"}, ", its metadata"),
         ("settings", {"metadata": {"tags": [KEY]}}, ", its metadata"),
-        ("settings", {"novelty": [{KEY: 1}]}, ", its metadata"),
         ("settings", prints(KEY), ", its output"),
         ("settings", prints(f"got {A}", f"{B}\n"), ", its output"),
         ("settings", prints(f"{A}\n{B}"), ", its output"),
-        ("settings", prints(str([f"{A}\x1b[0m", B])), ", its output"),
         ("settings", prints(json.dumps(f"{A}\n\x1b[1m{B}")), ", its output"),
         ("settings", prints(f"\x1b[31m{A}\x1b[1;32m{B}\x1b[0m"), ", its output"),
         ("settings", prints(f"Authorization: Basic {in_base64(f'{KEY}:'.encode())}"), ", its output"),
@@ -375,14 +346,11 @@ FAILED = {"output_type": "error", "ename": "KeyError", "evalue": "", "traceback"
         ("settings", {"outputs": [FAILED]}, ", its output"),
         ("settings", shows("text/html", f"<td>{KEY}</td>"), ", its output"),
         ("settings", shows("text/html", f"<td>{A}<b>{B}</b>"), ", its output"),
-        ("settings", shows("image/svg+xml", f"<text>{KEY}</text>"), ", its output"),
         ("settings", shows("image/png", in_base64(png())), ", its output"),
         ("settings", shows("text/plain", "", novelty={"deep": [KEY]}), ", its output"),
         ("notebook", {"novelty": KEY}, ", its metadata"),
-        ("notebook", {"metadata": {"kernelspec": {"display_name": KEY}}}, ", its metadata"),
         ("notebook", {"metadata": {"widgets": {"state": {KEY: {"value": ""}}}}}, ", its metadata"),
         ("README.md", f"# Mine\n{KEY}\n".encode("utf-16"), r", line \d+"),
-        ("README.md", f"> {A}\n> {B}", ""),
         ("helpers.py", f"{A}\n# {B}", ""),
         ("requirements.txt", f"--index-url https://me:{KEY}@localhost/", r", line \d+"),
         ("config.ini.example", f"access_key = {KEY}", r", line \d+"),
@@ -428,13 +396,11 @@ def test_refuses_the_key_of_the_environment_and_an_old_one_too(project: Path, mo
         ("settings", prints(f"access_key    {OTHER}\nquality       regular")),
         ("settings", prints(f"access_key,{OTHER}")),
         ("settings", shows("text/html", f"<b>client_id=</b>{OTHER[:9]}<wbr>{OTHER[9:]}")),
-        ("settings", shows("application/json", {"client_id": [OTHER]})),
         ("setup", {"source": f"https://api.unsplash.com/photos/?client_id={OTHER}&count=30"}),
         ("setup", {"source": f"I use `{OTHER}`."}),
         ("settings", {"source": f"headers = {{'x': '' + '{OTHER}'}}"}),
         ("settings", {"source": f"%env UNSPLASH_ACCESS_KEY {OTHER}"}),
         ("config.ini.example", f"\naccess_key = {OTHER}"),
-        ("README.md", f'"access_key": "{OTHER}"'),
         ("README.md", f"| `access_key` | `{OTHER}` |"),
         ("README.md", f"**Access Key**\n\n{OTHER}"),
         ("README.md", f"client_id={'0123456789abcdef' * 4}"),  # as they were in earlier years
@@ -492,32 +458,15 @@ def test_the_cell_knows_what_the_kernel_ran_and_never_fails(whole: Path) -> None
 
     saved(*sources)
     os.utime(whole / "assignment.ipynb", (1e9, 1e9))
-    manager = KernelManager()
-    manager.start_kernel(cwd=str(whole))
-    client = manager.blocking_client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=120)
-        said: list[str] = []
-
-        def run(text: str) -> str:
-            said.clear()
-            reply = client.execute_interactive(
-                text, timeout=120, output_hook=lambda message: said.append(message["content"].get("text", ""))
-            )
-            assert reply["content"]["status"] == "ok", said
-            return " ".join("".join(said).split())
-
+    with kernel(whole) as run:
         for text in sources[:-1]:
-            run(text)
-        assert "To hand in: wait for the end of the run, save the notebook" in run(sources[-1])
+            assert run(text) == ""
+        assert "To hand in: wait for the end of the run, save the notebook" in " ".join(run(sources[-1]).split())
         assert not (whole / "submission.zip").exists()
         saved(sources[0], "second = first + 2", sources[-1])
-        assert "The cell 'second = first + 2' was changed after it had been run" in run(sources[-1])
+        said = " ".join(run(sources[-1]).split())
+        assert "The cell 'second = first + 2' was changed after it had been run" in said
         assert not (whole / "submission.zip").exists()
         saved(*sources)
         assert "submission.zip is written" in run(sources[-1])
         assert zipfile.ZipFile(whole / "submission.zip").testzip() is None
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
