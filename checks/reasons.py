@@ -300,6 +300,8 @@ MISTAKES = {  # words of an exception -> the next step
     "themselves, and as_completed() wants futures.",
     "cannot unpack non-iterable": "give joblib calls that it can make later: delayed(function)(item, folder).",
     "schedule new futures|Pool not running": "open the pool inside of your function, and use it before its end.",
+    "NotShareable|subinterpreter": "take ProcessPoolExecutor, or threads for what waits: interpreters of one process "
+    "can't load Pillow.",
     "event loop": "run the coroutine in a thread of its own: a notebook has a running event loop already.",
 }
 

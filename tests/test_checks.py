@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +134,19 @@ def test_the_tracebacks_of_dying_workers_become_one_line(run: Callable) -> None:
     assert "a Pool waits for their tasks for ever. The cause: shrink is defined" in said, said
     assert "worker said: AttributeError: Can't get attribute 'shrink'" in said and "Traceback" not in said, said
     assert run("print(os.fstat(2))") == before  # standard error is what it was
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="InterpreterPoolExecutor came with Python 3.14")
+@pytest.mark.parametrize("work", ["make_thumbnail", "shrink"])
+def test_interpreters_of_one_process_are_explained(run: Callable, work: str) -> None:
+    """The one-item function can't even be sent to them; a function of the notebook can, and fails at its import."""
+    cell = "def shrink(*arguments):\n    import sys\n    sys.path.insert(0, {root!r})\n    import helpers\n"
+    cell += "from concurrent.futures import InterpreterPoolExecutor\n"
+    pool = "InterpreterPoolExecutor(workers)"
+    code = solutions.in_processes(f"{work}, paths, repeat(folder), repeat(size)", pool=pool)
+    said = verdict(run, cell.format(root=str(ROOT)) + code)
+    error = "NotShareableError" if work == "make_thumbnail" else "ImportError: module PIL._imaging"
+    assert f"WRONG: your function stopped with {error}" in said and "can't load Pillow" in said, said
 
 
 # --- with the practice server as a witness --------------------------------------------------------------------------
