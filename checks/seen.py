@@ -66,6 +66,7 @@ class Seen:
         self.last_words = attempt.complaints[-1][:150] if attempt.complaints else ""  # of a worker process
         self.no_module = _found(r"No module named '(.+?)'", self.last_words)
         self.of_a_cell = _found(r"[Cc]an't get attribute '(.+?)' on <module '__(?:mp_)?main__'", self.last_words)
+        self.of_a_cell = self.of_a_cell or _found(r"'__(?:mp_)?main__' has no attribute '(.+?)'", self.last_words)
         self.folder_gone = error and not (attempt.folder / journal.JOURNAL).exists()
         picture = attempt.folder / journal.JOURNAL / STAGE / PICTURE
         right = attempt.rehearsal["picture"] if attempt.rehearsal and error and picture.exists() else None

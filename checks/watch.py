@@ -173,7 +173,8 @@ def noting_complaints(found: list[str]) -> Iterator[None]:
             os.dup2(before, 2)
             os.close(before)
             file.seek(0)
-            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+            said = re.sub(r"\x1b\[[\d;]*m", "", file.read().decode(errors="replace"))  # from Python 3.14 on in colours
+            lines = [line.strip() for line in said.splitlines() if line.strip()]
             # the last line may be the middle of a traceback: the first death ends the other workers
             found += ([line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)] or lines)[-1:]
 
