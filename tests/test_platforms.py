@@ -10,6 +10,8 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import nbformat
@@ -18,7 +20,9 @@ from conftest import ROOT, resize_serial
 
 import helpers
 from helpers import Photo, Secret, Source
+from kit.files import digests
 from kit.machine import code_digest
+from practice import PracticeServer
 
 PROGRAM = """
 import json, sys, warnings
@@ -225,3 +229,28 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
     own = os.environ | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path / "file" / "none")}
     done = subprocess.run([sys.executable, "-c", program], env=own, capture_output=True, text=True, timeout=60)
     assert done.stdout.endswith("1500\n"), done.stderr[-500:]
+
+
+def test_64_threads_that_take_turns_all_the_time_get_nothing_wrong(
+    server: PracticeServer, photos: list[Photo], tmp_path: Path
+) -> None:
+    """What threads share (connections, caches, the journal) must not rest on the GIL; here it changes hands at once."""
+    downloads = [(photo, tmp_path / f"images {n}") for n in range(8) for photo in photos]
+    for kind in ("images", "thumbnails"):
+        for n in range(8):
+            (tmp_path / f"{kind} {n}").mkdir()
+    before, interval = server.sent(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(64) as executor:
+            images = list(executor.map(helpers.download_photo, *zip(*downloads, strict=True)))
+            paths = [Path(outcome.path or "") for outcome in images]
+            folders = [tmp_path / path.parent.name.replace("images", "thumbnails") for path in paths]
+            thumbnails = list(executor.map(helpers.make_thumbnail, paths, folders, repeat(200)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert {outcome.status for outcome in images + thumbnails} == {helpers.Status.DONE}
+    assert {name: number - before.get(name, 0) for name, number in server.sent().items()} == {p.id: 8 for p in photos}
+    for kind in ("images", "thumbnails"):
+        found = [digests(tmp_path / f"{kind} {n}") for n in range(8)]
+        assert len(found[0]) == len(photos) and found == found[:1] * 8
