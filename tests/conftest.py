@@ -43,7 +43,7 @@ KEY = "Qz9Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk2M"  # as long as a real one
 
 # What one worker does: a file, files that share what is costly to make, or the part of a file whose tests have this
 # word in their names and share nothing with the others. The longest begin, so that none is left alone at the end.
-LONG = ("release", "teacher", "notebook", "grade", "checks", "browser", "interrupts", "practice", "benchmarks",
+LONG = ("release", "teacher", "notebook", "result", "grade", "checks", "browser", "interrupts", "practice", "benchmarks",
         "real_key", "class", "readme", "own_copy", "records", "sharing")  # fmt: skip
 TOGETHER = {"release": "teacher"}
 APART = {"browser": ("open_run",), "checks": ("right_solution",), "interrupts": ("[Kernel", "[Terminal")}
