@@ -39,13 +39,14 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows can't send thes
 ARRIVE = 6  # photos that arrive before all others hang
 LINKS = 2400  # images to resize: more than half a minute of work
 RANDOM = "/photos/random"
-Record = Callable[[str, object], None]
+Tried = Callable[..., None]
 Server = practice.PracticeServer
 
 
 # --- two places in which cells run --------------------------------------------------------------------------------
 
 PRELUDE = """
+from contextlib import suppress
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from itertools import repeat
 from multiprocessing import get_context
@@ -81,20 +82,14 @@ def download_submit(photos, folder):
 
 def download_queue(photos, folder):
     left = queue.SimpleQueue()
-    for photo in photos:
-        left.put(photo)
+    [left.put(photo) for photo in photos]
     def work():
-        while True:
-            try:
-                photo = left.get_nowait()
-            except queue.Empty:
-                return
-            download_photo(photo, folder)
+        with suppress(queue.Empty):
+            while True:
+                download_photo(left.get_nowait(), folder)
     threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
 
 def download_processes(photos, folder):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
@@ -123,10 +118,8 @@ def resize_left(images, folder):
 
 def resize_one_each(images, folder):
     workers = [get_context("spawn").Process(target=make_thumbnail, args=(image, folder, 200)) for image in images[:4]]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    [worker.start() for worker in workers]
+    [worker.join() for worker in workers]
 """
 
 # A Python that runs cells as a terminal's prompt does, one for each line of its input.
@@ -220,6 +213,17 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
 
 
+@pytest.fixture
+def tried(record_property: Callable[[str, object], None]) -> Tried:
+    """Count a fault that was caused, for docs/tests.md."""
+
+    def tried(fault: str, times: int = 1) -> None:
+        record_property("fault", fault)
+        record_property("times", times)
+
+    return tried
+
+
 @pytest.fixture(scope="module")
 def hanging(start: Callable[..., Server]) -> Server:
     """A server whose addresses hang if their query says so."""
@@ -229,7 +233,7 @@ def hanging(start: Callable[..., Server]) -> Server:
 Place = Terminal | Kernel
 
 
-@pytest.fixture(scope="module", params=[Terminal, Kernel])
+@pytest.fixture(scope="module")
 def place(
     request: pytest.FixtureRequest, hanging: Server, pictures: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
@@ -242,7 +246,7 @@ def place(
     environment |= {"PYTHONPATH": str(ROOT)} | {
         name: str(folder / "jupyter") for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")
     }
-    place = request.param(folder, environment)
+    place = {"Terminal": Terminal, "Kernel": Kernel}[request.param](folder, environment)
     try:
         prelude = PRELUDE.format(api=hanging.api, images=hanging.images, key=hanging.key, arrive=ARRIVE)
         assert place.run(prelude) == ("", "")
@@ -313,27 +317,49 @@ FAULTS = [
     {"path": "&late", "fault": "delay", "value": 2},
 ]
 ALONE = "interrupt of the parent of processes alone"
+BOTH, PROMPT_ONLY = (
+    ("Terminal", "Kernel"),
+    ("Terminal",),
+)  # a kernel differs by its main thread and by who gets a signal
 DOWNLOADS = [
-    ("interrupt of a serial download", "download_serial", "&silent", 1),
-    ("interrupt of threads (map), silent connections", "download_map", "&silent", 32),
-    ("interrupt of threads (map), pauses before another try", "download_map", "&busy", 32),
-    ("interrupt of threads (submit)", "download_submit", "&silent", 8),
-    ("interrupt of threads (a queue)", "download_queue", "&stall", 8),
-    ("interrupt of processes that download", "download_processes", "&late", 2),
-    (ALONE, "download_processes", "&late", 2),
+    (BOTH, "interrupt of a serial download", "download_serial", "&silent", 1),
+    (BOTH, "interrupt of threads (map), silent connections", "download_map", "&silent", 32),
+    (PROMPT_ONLY, "interrupt of threads (map), pauses before another try", "download_map", "&busy", 32),
+    (PROMPT_ONLY, "interrupt of threads (submit)", "download_submit", "&silent", 8),
+    (PROMPT_ONLY, "interrupt of threads (a queue)", "download_queue", "&stall", 8),
+    (BOTH, "interrupt of processes that download", "download_processes", "&late", 2),
+    (PROMPT_ONLY, ALONE, "download_processes", "&late", 2),
 ]
 RESIZES = [
-    ("interrupt of a serial resize", "resize_serial"),
-    ("interrupt of threads that resize", "resize_threads"),
-    ("interrupt of processes that resize (submit)", "resize_processes"),
-    ("interrupt of processes that resize (Pool)", "resize_pool"),
-    ("interrupt of processes that resize (fork)", "resize_forked"),
+    (PROMPT_ONLY, "interrupt of a serial resize", "resize_serial"),
+    (PROMPT_ONLY, "interrupt of threads that resize", "resize_threads"),
+    (BOTH, "interrupt of processes that resize (submit)", "resize_processes"),
+    (BOTH, "interrupt of processes that resize (Pool)", "resize_pool"),
+    (PROMPT_ONLY, "interrupt of processes that resize (fork)", "resize_forked"),
 ]
+STARTS = [
+    (BOTH, "resize_processes", False), (BOTH, "resize_processes", True),
+    (PROMPT_ONLY, "resize_pool", False), (BOTH, "resize_pool", True),
+    (PROMPT_ONLY, "resize_left", False), (BOTH, "resize_left", True),
+    (PROMPT_ONLY, "resize_one_each", False), (PROMPT_ONLY, "resize_one_each", True),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "function", "how", "workers"), DOWNLOADS, ids=[name for name, *_ in DOWNLOADS])
+def in_places(names: str, rows: Sequence[tuple]) -> pytest.MarkDecorator:
+    """Parameters of a test, of which the first one says in which places it runs."""
+    cases = [
+        pytest.param(place, *row, id="-".join([place, *map(str, row[:2])])) for places, *row in rows for place in places
+    ]
+    return pytest.mark.parametrize(f"place, {names}", cases, indirect=["place"])
+
+
+def in_place(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("place", [name], indirect=True)
+
+
+@in_places("name, function, how, workers", DOWNLOADS)
 def test_an_interrupted_download_begins_nothing_more_and_tells_what_it_has(
-    place: Place, hanging: Server, record_property: Record, name: str, function: str, how: str, workers: int
+    place: Place, hanging: Server, tried: Tried, name: str, function: str, how: str, workers: int
 ) -> None:
     hanging.faults(*FAULTS)
     before, begun = hanging.stats()["images"], ARRIVE + workers  # some arrive, then all workers hang
@@ -351,13 +377,12 @@ def test_an_interrupted_download_begins_nothing_more_and_tells_what_it_has(
     assert how != "&busy" or float(found[2]) < PAUSE  # which was cut short
     assert_no_leftovers(place)
     assert place.run(f"print(helpers.problems(timed_run({function}, photos)))") == ("[]\n", "")  # it works again
-    record_property("fault", name)
-    record_property("times", 1)
+    tried(name)
 
 
-@pytest.mark.parametrize(("name", "function"), RESIZES, ids=[function for _, function in RESIZES])
+@in_places("name, function", RESIZES)
 def test_an_interrupted_resize_stops_and_tells_what_it_has(
-    place: Place, record_property: Record, name: str, function: str
+    place: Place, tried: Tried, name: str, function: str
 ) -> None:
     told = interrupted(place, f"timed_run({function}, many)", lambda: len(written(place, function)) > 4)
     found = re.match(r"Interrupted: resize, (\d+) photos were done in \d", told)
@@ -366,28 +391,24 @@ def test_an_interrupted_resize_stops_and_tells_what_it_has(
     assert len(written(place, function)) < LINKS / 2
     assert_no_leftovers(place)
     assert place.run(f"print(helpers.problems(timed_run({function}, many[:8])))") == ("[]\n", "")
-    record_property("fault", name)
-    record_property("times", 1)
+    tried(name)
 
 
-@pytest.mark.parametrize("alone", [False, True], ids=["all", "alone"])
-@pytest.mark.parametrize("function", ["resize_processes", "resize_pool", "resize_left", "resize_one_each"])
+@in_places("function, alone", STARTS)
 def test_an_interrupt_while_workers_start_shows_one_sentence(
-    place: Place, record_property: Record, function: str, alone: bool
+    place: Place, tried: Tried, function: str, alone: bool
 ) -> None:
     for least in (1, 2):
         told = interrupted(
             place, f"timed_run({function}, many)", lambda least=least: len(workers_of(place)) >= least, alone
         )
         assert told.startswith("Interrupted: resize, ")
-    record_property("fault", "interrupt while worker processes start")
-    record_property("times", 2)
+    tried("interrupt while worker processes start", 2)
 
 
+@in_place("Terminal")
 @pytest.mark.parametrize("fault", ["silence", "stall"])
-def test_interrupted_collecting_keeps_what_it_has(
-    place: Place, hanging: Server, record_property: Record, fault: str
-) -> None:
+def test_interrupted_collecting_keeps_what_it_has(place: Place, hanging: Server, tried: Tried, fault: str) -> None:
     page = place.folder / fault / "practice-test.jsonl"
     passing = {"path": RANDOM, "fault": "delay", "value": 0, "times": 1}
     hanging.faults(passing, {"path": RANDOM, "fault": fault})
@@ -399,21 +420,21 @@ def test_interrupted_collecting_keeps_what_it_has(
     assert len(json.loads(line)["photos"]) == 30
     again = place.run(f"print(len(helpers.collect_photos(source, 30, cache=Path('{fault}'))))")
     assert again[0].endswith("30\n") and "no request was needed" in again[0]
-    record_property("fault", "interrupt of collect_photos")
-    record_property("times", 1)
+    tried("interrupt of collect_photos")
 
 
-def test_interrupted_waiting_for_the_quota_ends(place: Place, hanging: Server, record_property: Record) -> None:
+@in_place("Terminal")
+def test_interrupted_waiting_for_the_quota_ends(place: Place, hanging: Server, tried: Tried) -> None:
     hanging.faults({"path": RANDOM, "fault": "quota"})
     asked = hanging.stats()["requests"]
     cell = "helpers.collect_photos(source, 60, wait=True, cache=Path('quota'))"
     assert "0 of 60 records" in interrupted(place, cell, lambda: hanging.stats()["requests"] > asked)
-    record_property("fault", "interrupt while waiting for the quota")
-    record_property("times", 1)
+    tried("interrupt while waiting for the quota")
 
 
+@in_place("Kernel")
 def test_interrupted_drawing_leaves_no_process_and_keeps_what_it_drew(
-    place: Place, record_property: Record, pictures: Path
+    place: Place, tried: Tried, pictures: Path
 ) -> None:
     def drawn() -> list[Path]:
         return list(place.folder.glob("cache/practice/*/*.jpg"))
@@ -423,13 +444,10 @@ def test_interrupted_drawing_leaves_no_process_and_keeps_what_it_drew(
     whole = {path.name: path.read_bytes() for path in pictures.glob("pictures-*/*.jpg")}
     assert 2 <= len(drawn()) < 40
     assert all(path.read_bytes() == whole[path.name] for path in drawn())
-    record_property("fault", "interrupt while the server draws")
-    record_property("times", 1)
+    tried("interrupt while the server draws")
 
 
 # --- kill -9 -----------------------------------------------------------------------------------------------------
-
-KILLS = {"notebook": 6, "worker": 10, "server": 6}
 
 
 def names(folder: Path) -> set[str]:
@@ -530,12 +548,11 @@ def notebook(folder: Path, pictures: Path) -> subprocess.Popen:
     raise AssertionError("the notebook ended before it was ready")
 
 
-@pytest.mark.parametrize("chain", [1, 2])
 def test_a_killed_notebook_leaves_nothing_half_written_and_no_process_and_the_last_one_completes(
-    pictures: Path, whole: set[str], record_property: Record, tmp_path: Path, chain: int
+    pictures: Path, whole: set[str], tried: Tried, tmp_path: Path
 ) -> None:
-    chance, kills = random.Random(chain), 0
-    while kills < KILLS["notebook"] // 2:
+    chance, kills = random.Random(1), 0
+    while kills < 4:
         with notebook(tmp_path, pictures) as process:
             servers = psutil.Process(process.pid).children(recursive=True)
             family: list[psutil.Process] = []
@@ -561,8 +578,7 @@ def test_a_killed_notebook_leaves_nothing_half_written_and_no_process_and_the_la
         assert len(list((tmp_path / folder).iterdir())) == PHOTOS  # and no .part
     start_again()
     assert list(Path().rglob("*.part")) == []
-    record_property("fault", "kill -9 of a notebook's process")
-    record_property("times", kills)
+    tried("kill -9 of a notebook's process", kills)
 
 
 def download_processes(photos: list[Photo], folder: Path) -> None:
@@ -601,7 +617,7 @@ def own_workers() -> list[psutil.Process]:
 
 
 def test_a_killed_worker_leaves_nothing_half_written_and_a_rerun_completes(
-    server: Server, photos: list[Photo], pictures: Path, whole: set[str], record_property: Record
+    server: Server, photos: list[Photo], pictures: Path, whole: set[str], tried: Tried
 ) -> None:
     chance, kills = random.Random(3), 0
     drawn = sorted(pictures.glob("pictures-*/*.jpg"))
@@ -613,7 +629,7 @@ def test_a_killed_worker_leaves_nothing_half_written_and_a_rerun_completes(
         return chance.choice(workers).pid if workers and not half_done else None
 
     server.faults({"path": "w=1080", "fault": "delay", "value": 0.02})  # so that half of the work takes a while
-    while kills < KILLS["worker"]:
+    while kills < 6:
         function, items = work[kills % 2]
         killed, run = killed_run(function, items, chance.randrange(1, len(items) // 3), victim)
         assert run is None or problems(run) == []  # it was killed after its last item
@@ -623,19 +639,18 @@ def test_a_killed_worker_leaves_nothing_half_written_and_a_rerun_completes(
         assert problems(timed_run(function, items)) == []  # in the same folders, which it empties
     start_again()
     assert list(Path().rglob("*.part")) == []
-    record_property("fault", "kill -9 of a worker")
-    record_property("times", kills)
+    tried("kill -9 of a worker", kills)
 
 
 def test_a_killed_server_is_told_and_another_one_gives_the_rest(
-    start: Callable[..., Server], whole: set[str], record_property: Record, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Server], whole: set[str], tried: Tried, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "TRIES", 1)  # no pauses
     chance, kills = random.Random(4), 0
     server = start()
     records = collect_photos(source_of(server), PHOTOS)
     with ThreadPoolExecutor(1) as executor:
-        while kills < KILLS["server"]:
+        while kills < 4:
             following = executor.submit(start)
             photos = source_of(server).photos(records)
             killed, run = killed_run(
@@ -650,15 +665,14 @@ def test_a_killed_server_is_told_and_another_one_gives_the_rest(
             assert_nothing_is_half_written(Path(), whole)
             server = following.result()
     assert problems(timed_run(download_threads, source_of(server).photos(records))) == []
-    record_property("fault", "kill -9 of the practice server")
-    record_property("times", kills)
+    tried("kill -9 of the practice server", kills)
 
 
 # --- two at once -------------------------------------------------------------------------------------------------
 
 
 def test_two_notebooks_at_once_in_one_folder_both_complete(
-    pictures: Path, whole: set[str], record_property: Record, tmp_path: Path
+    pictures: Path, whole: set[str], tried: Tried, tmp_path: Path
 ) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "practice").symlink_to(pictures)
@@ -671,11 +685,10 @@ def test_two_notebooks_at_once_in_one_folder_both_complete(
         assert len(list((tmp_path / folder).iterdir())) == PHOTOS
     [metadata] = (tmp_path / "cache" / "metadata").iterdir()
     assert {len(json.loads(line)["photos"]) for line in metadata.read_text(encoding="utf-8").splitlines()} == {30}
-    record_property("fault", "two notebooks at once in one folder")
-    record_property("times", 1)
+    tried("two notebooks at once in one folder")
 
 
-def test_two_servers_that_draw_at_once_both_complete(pictures: Path, record_property: Record, tmp_path: Path) -> None:
+def test_two_servers_that_draw_at_once_both_complete(pictures: Path, tried: Tried, tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as executor:
         starts = [executor.submit(practice.start, tmp_path / "cache", photos=6, workers=2) for _ in range(2)]
         for start in starts:
@@ -684,8 +697,7 @@ def test_two_servers_that_draw_at_once_both_complete(pictures: Path, record_prop
     drawn = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     whole = {path.name: path.read_bytes() for path in pictures.glob("pictures-*/*.jpg")}
     assert len(drawn) == 6 and all(path.read_bytes() == whole[path.name] for path in drawn)
-    record_property("fault", "two practice servers that draw at once")
-    record_property("times", 1)
+    tried("two practice servers that draw at once")
 
 
 class Falls:
