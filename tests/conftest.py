@@ -43,8 +43,8 @@ KEY = "Qz9Xw4Vt8Jm2Kl6Pr3Hs7Fd5Gb1Nc0Ty_Ue-Aq8Wk2M"  # as long as a real one
 
 # What one worker does: a file, files that share what is costly to make, or the part of a file whose tests have this
 # word in their names and share nothing with the others. The longest begin, so that none is left alone at the end.
-LONG = ("release", "teacher", "notebook", "result", "grade", "checks", "browser", "interrupts", "practice", "benchmarks",
-        "real_key", "class", "readme", "own_copy", "records", "sharing")  # fmt: skip
+LONG = ("release", "teacher", "notebook", "result", "grade", "checks", "browser", "interrupts", "practice",
+        "benchmarks", "real_key", "class", "readme", "own_copy", "records", "sharing")  # fmt: skip
 TOGETHER = {"release": "teacher"}
 APART = {"browser": ("open_run",), "checks": ("right_solution",), "interrupts": ("[Kernel", "[Terminal")}
 
@@ -160,7 +160,7 @@ def closed_port() -> str:
 
 
 def one_line(kind: type[Exception], function: Callable, *arguments: object, **named: object) -> str:
-    """The text with which the call fails: one plain line, in a notebook and anywhere, without the key or a whole path."""
+    """The text with which the call fails: one plain line, in a notebook and anywhere; no key, no whole path."""
     with pytest.raises(kind) as caught:
         function(*arguments, **named)
     text = str(caught.value)
@@ -284,10 +284,8 @@ def of_a_teacher(folder: Path) -> dict[str, str]:
     return os.environ | {"PATH": path, "JUPYTER_CONFIG_DIR": str(folder / "none")}
 
 
-@pytest.fixture(scope="session")
-def handed_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A teacher's copy of the project, with own files and some of an earlier call, in which release/ was built."""
-    folder = tmp_path_factory.mktemp("teacher")
+def copy_for_a_teacher(folder: Path) -> None:
+    """A teacher's copy of the project, with own files and some of an earlier call."""
     for name in ("helpers.py", "config.ini.example", "requirements.txt", "LICENSE", "README.md", "nbgrader_config.py"):
         shutil.copy(ROOT / name, folder)
     for name in ("kit", "checks", "practice", "teacher", "tests", "docs"):
@@ -300,6 +298,12 @@ def handed_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in (kept | {"images/.gitkeep": "", "thumbnails/.gitkeep": ""}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+
+
+@pytest.fixture(scope="session")
+def handed_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher's copy of the project, in which release/ was built."""
+    copy_for_a_teacher(folder := tmp_path_factory.mktemp("teacher"))
     command, own_settings = [sys.executable, "teacher/release.py"], of_a_teacher(folder)
     done = subprocess.run(command, cwd=folder, env=own_settings, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0 and "Done: release/assignment/" in done.stdout, done.stdout + done.stderr

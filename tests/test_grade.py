@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from conftest import PATIENCE, ROOT, assert_all_end, until
+from conftest import PATIENCE, PHOTOS, ROOT, WITHOUT, assert_all_end, of_a_teacher, until
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -r requirements-teacher.txt")
@@ -27,7 +27,6 @@ SUBMITTED = {  # a student's code -> points of the program, or why there are non
     "wrong": ("x = 3", 0.0),
     "error": ("x = 1 / 0", 0.0),
     "prints": ("x = 2\nprint('my own line')", 4.0),
-    "endless": ("while True:\n    pass", "it took more than 0.3 minutes"),
     "hungry": ("import time\nx = bytearray(700_000_000)\ntime.sleep(99)", "it took more than 600 MB of memory"),
     "many": (
         "import subprocess, sys\n"
@@ -37,7 +36,8 @@ SUBMITTED = {  # a student's code -> points of the program, or why there are non
     ),
     "filling": ("import time\nopen('full', 'wb').truncate(400_000_000)\ntime.sleep(99)", "it wrote more than 300 MB"),
 }  # fmt: skip
-LIMITS = ("--minutes=0.3", "--memory=600", "--processes=20", "--disk=300", "--workers=2")
+ENDLESS = "import time\nwhile True:\n    time.sleep(0.1)"
+LIMITS = ("--memory=600", "--processes=20", "--disk=300", "--workers=2")
 
 
 def about(name: str, **more: object) -> dict:
@@ -57,14 +57,18 @@ def assignment() -> nbformat.NotebookNode:
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A teacher's folder, with what was handed in; one has outputs of an own run."""
+def course(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
+    """A teacher's folder, with what was handed in; one has outputs of an own run. Two photographs are not drawn yet."""
     folder = tmp_path_factory.mktemp("grade")
     (folder / "source" / "assignment").mkdir(parents=True)
     nbformat.write(assignment(), folder / "source" / "assignment" / "assignment.ipynb")
     shutil.copy(ROOT / "nbgrader_config.py", folder)
     run(folder, "nbgrader", "generate_assignment", "assignment", "--log-level=ERROR")
-    for name, (code, _) in SUBMITTED.items():
+    shutil.copy(folder / "gradebook.db", folder / "new.db")
+    shutil.copytree(pictures, folder / "cache" / "grading")
+    for drawn in sorted((folder / "cache" / "grading").glob("*/*.jpg"))[:2]:
+        drawn.unlink()
+    for name, (code, _) in (SUBMITTED | {"endless": (ENDLESS, "")}).items():
         notebook = nbformat.read(folder / "release" / "assignment" / "assignment.ipynb", as_version=4)
         notebook.cells[0].source = code
         if name != "wrong":
@@ -77,10 +81,13 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    variables = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "JUPYTER_CONFIG_DIR": str(folder / "none")}
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, encoding="utf-8", timeout=300)
+    own = with_modules(folder)
+    return subprocess.run(command, cwd=folder, env=own, capture_output=True, encoding="utf-8", timeout=300)
+
+
+def with_modules(folder: Path) -> dict[str, str]:
+    return of_a_teacher(folder) | {"PYTHONPATH": f"{ROOT}{os.pathsep}{WITHOUT}"}
 
 
 def grades(folder: Path) -> dict[tuple[str, str], tuple]:
@@ -96,7 +103,7 @@ def grades(folder: Path) -> dict[tuple[str, str], tuple]:
 
 @pytest.fixture(scope="module")
 def told(course: Path) -> str:
-    done = run(course, "teacher.grade", *LIMITS)
+    done = run(course, "teacher.grade", *SUBMITTED, *LIMITS)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr  # some could not be graded
     return done.stdout
 
@@ -111,6 +118,7 @@ def test_each_has_its_points_or_its_reason(course: Path, told: str) -> None:
             assert found[name, "four"] == (points, False)
             assert f"{name}: {points:g} of 7 points" in told
     assert "4 graded now, 0 before." in told
+    assert len(list((course / "cache" / "grading").glob("*/*.jpg"))) == PHOTOS
     assert told.count("not read yet: question-why") == 3  # one is blank
 
 
@@ -128,7 +136,7 @@ def test_the_gradebook_is_that_of_one_after_the_other(course: Path, told: str, t
     for name in right:
         shutil.copytree(course / "submitted" / name, tmp_path / "submitted" / name)
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
-    run(tmp_path, "nbgrader", "generate_assignment", "assignment", "--force", "--log-level=ERROR")
+    shutil.copy(course / "new.db", tmp_path / "gradebook.db")
     done = run(tmp_path, "nbgrader", "autograde", "assignment", "--log-level=ERROR")
     assert done.returncode == 0, done.stderr
     assert grades(tmp_path) == grades(course)
@@ -154,23 +162,20 @@ def test_going_on_grades_only_the_rest(course: Path, told: str) -> None:
 
 
 def test_a_call_that_is_stopped_leaves_nothing_running_and_is_not_taken_for_graded(course: Path, told: str) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # A shell that starts the tests in its background lets them ignore interrupts.
     heard = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     command = [sys.executable, "-c", heard + "runpy.run_module('teacher.grade', run_name='__main__')", "endless"]
-    variables = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "JUPYTER_CONFIG_DIR": str(course / "none")}
-    process = subprocess.Popen(command, cwd=course, env=variables, stderr=subprocess.PIPE, encoding="utf-8")
-    begun = (
-        course / "autograded" / "endless" / "assignment" / "assignment.ipynb"
-    )  # nbgrader writes it before it runs it
-    until(begun.exists, "the endless one had begun")
+    process = subprocess.Popen(command, cwd=course, env=with_modules(course), stderr=subprocess.PIPE, encoding="utf-8")
+    begun = course / "autograded" / "endless" / "assignment" / "assignment.ipynb"
+    until(begun.exists, "the endless one had begun")  # nbgrader writes it before it runs it
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     assert "Stopped. What was graded is in gradebook.db" in process.communicate(timeout=PATIENCE)[1]
     assert children
     assert_all_end(children)
-    done = run(course, "teacher.grade", "right", "endless", *LIMITS)
-    assert "0 graded now, 1 before." in done.stdout and "endless: NOT GRADED: it took more than" in done.stdout
+    done = run(course, "teacher.grade", "right", "endless", "--minutes=0.05")  # a limit that an endless loop reaches
+    assert "0 graded now, 1 before." in done.stdout and "endless: NOT GRADED: it took more than 0.05 min" in done.stdout
+    assert not (course / "autograded" / "endless" / "assignment").exists()
 
 
 def test_points_of_the_class_report_are_taken(course: Path, told: str, tmp_path: Path) -> None:

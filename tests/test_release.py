@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,9 +10,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import of_a_teacher
 from test_readme import anchors, links, prose
-
-from tests.published import published
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "teacher"))
@@ -25,33 +23,15 @@ pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -
 APPEAR = {"config.ini", "submission.zip", ".venv", "cache"}  # when a student works, or asks for it
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project, in which students' folders can be built, with the notebook as it was published."""
-    folder = tmp_path_factory.mktemp("teacher")
-    names = {path.relative_to(ROOT) for pattern in release.HANDED_OUT for path in ROOT.glob(pattern)}
-    for name in (*names, Path("nbgrader_config.py"), Path("teacher/release.py"), Path("docs/packages.md")):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
-    (folder / "assignment.ipynb").write_bytes(published("assignment.ipynb"))
-    return folder
-
-
 def build(project: Path) -> subprocess.CompletedProcess:
-    own = os.environ | {"JUPYTER_CONFIG_DIR": str(project / "none")}
-    command = [sys.executable, "teacher/release.py"]
+    command, own = [sys.executable, "teacher/release.py"], of_a_teacher(project)
     return subprocess.run(command, cwd=project, env=own, capture_output=True, text=True, encoding="utf-8", timeout=300)
 
 
 @pytest.fixture(scope="module")
-def folder(project: Path) -> Path:
+def folder(handed_out: Path) -> Path:
     """What students get."""
-    for old in ("source/assignment/kit/old.py", "release/assignment/solutions.md"):
-        (project / old).parent.mkdir(parents=True, exist_ok=True)
-        (project / old).write_text("of an earlier call")
-    done = build(project)
-    assert done.returncode == 0 and "Done: release/assignment/" in done.stdout, done.stdout + done.stderr
-    return project / "release" / "assignment"
+    return handed_out / "release" / "assignment"
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +43,8 @@ def texts(folder: Path) -> dict[str, str]:
     return pages | {"assignment.ipynb": "\n\n".join(cells)}
 
 
-def test_nothing_of_an_earlier_call_is_left(project: Path, folder: Path) -> None:
-    assert not list(project.rglob("old.py")) and not (folder / "solutions.md").exists()
-
-
-def test_all_modules_and_the_pages_without_solutions_are_there(folder: Path, texts: dict[str, str]) -> None:
-    for room in ("kit", "checks", "practice"):
-        code = {path.relative_to(ROOT) for path in (ROOT / room).rglob("*") if path.is_file() and path.suffix != ".pyc"}
-        assert code and all((folder / name).is_file() for name in code)
-    assert set(texts) == {
-        "README.md",
-        "docs/concepts.md",
-        "docs/troubleshooting.md",
-        "docs/evidence.md",
-        "assignment.ipynb",
-    }
+def test_nothing_of_an_earlier_call_is_left(handed_out: Path, folder: Path) -> None:
+    assert not list(handed_out.rglob("old.py")) and not (folder / "solutions.md").exists()
 
 
 def test_no_link_is_dead(folder: Path, texts: dict[str, str]) -> None:
@@ -151,9 +118,9 @@ def test_marks_come_in_pairs() -> None:
     ],
 )
 def test_a_failure_is_told_and_leaves_nothing_to_hand_out(
-    project: Path, folder: Path, tmp_path: Path, name: str, before: str | None, after: str | None, reason: str
+    handed_out: Path, tmp_path: Path, name: str, before: str | None, after: str | None, reason: str
 ) -> None:
-    shutil.copytree(project, tmp_path / "project")
+    shutil.copytree(handed_out, tmp_path / "project")
     path = tmp_path / "project" / name
     if before:
         path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")

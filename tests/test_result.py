@@ -15,9 +15,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import KEY, ROOT
+from conftest import KEY, ROOT, copy_for_a_teacher
 from jsonschema import validate
-from test_teacher import SHORT, Course, cell, copied, published_notebook, reference  # noqa: F401 - a fixture
+from test_teacher import SHORT, Course, cell, published_notebook, reference
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -r requirements-teacher.txt")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Classroom 50 grades on Linux")
@@ -42,7 +42,9 @@ SCHEMA = {"type": "object", "required": [*FIELDS], "properties": FIELDS, "additi
 
 
 @pytest.fixture(scope="module")
-def bundle(copied: Course) -> Path:  # noqa: F811
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copied = Course(tmp_path_factory.mktemp("classroom"))
+    copy_for_a_teacher(copied.folder)
     folder = copied.folder / "autograders" / "photos"
     add = "from nbgrader.api import Gradebook; Gradebook('sqlite:///gradebook.db').add_student('ada-of-last-year')"
     copied.run("-c", add)
