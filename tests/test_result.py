@@ -130,8 +130,10 @@ def test_nothing_is_graded_without_knowing_whose_it_is(bundle: Path, tmp_path: P
 
 
 def test_the_bundle_holds_no_solution_and_no_student(bundle: Path) -> None:
-    """Who finds its address can read it."""
-    content = b"\n".join(path.read_bytes() for path in bundle.rglob("*") if path.is_file())
+    """Who finds its address can read it. What lies in source/ is what students get."""
+    assert {path.name for path in bundle.iterdir()} >= {"autograder.py", "gradebook.db", "source", "teacher"}
+    files = [path for path in bundle.rglob("*") if path.is_file() and "source" not in path.relative_to(bundle).parts]
+    content = b"\n".join(path.read_bytes() for path in files)
     sources = "\n".join(cell.source for cell in published_notebook().cells)
     solutions = re.findall(r"BEGIN SOLUTION[^\n]*\n(.*?)\n[^\n]*END SOLUTION", sources, re.DOTALL)
     lines = [line.strip() for solution in solutions for line in solution.splitlines() if len(line.strip()) > 40]
