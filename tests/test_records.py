@@ -40,7 +40,6 @@ RECORD = {  # the form of the Unsplash API documentation, shortened
     "user": {"id": "QPxL2MGqfrw", "username": "joe", "name": "Joe Example", "portfolio_url": None},
 }  # fmt: skip
 READ = {**RECORD, "created_at": datetime(2016, 5, 3, 15, 0, 28, tzinfo=UTC), "color": "#6e633a"}
-MANY = settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 # What a service may send by mistake, in place of anything.
 ODD = st.one_of(
@@ -133,7 +132,7 @@ def test_what_is_missing_or_null_becomes_none_without_a_word(capsys: pytest.Capt
     assert capsys.readouterr().out == ""
 
 
-@MANY
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(records=st.lists(mangled(), min_size=1, max_size=3))
 def test_whatever_a_record_holds_each_field_is_of_its_type_or_none(records: list[dict]) -> None:
     before = repr(records)
