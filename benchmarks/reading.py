@@ -39,10 +39,11 @@ def read(submitted: Path, count: int, folder: Path) -> Round:
     from teacher import class_report
 
     peak, stop = [0], threading.Event()
+    others = set(psutil.Process().children(recursive=True))  # that have nothing to do with this
 
     def watch() -> None:
         while not stop.wait(0.05):
-            peak.append(_memory())
+            peak.append(_memory(others))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -55,9 +56,9 @@ def read(submitted: Path, count: int, folder: Path) -> Round:
     return measured | {"MB": max(peak) / 1e6}
 
 
-def _memory() -> int:
+def _memory(others: set[psutil.Process]) -> int:
     found = 0
-    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+    for process in {psutil.Process(), *psutil.Process().children(recursive=True)} - others:
         try:
             found += process.memory_info().rss
         except psutil.Error:  # it has just ended
