@@ -104,7 +104,8 @@ def film(height: int, variant: int) -> Image.Image:
     x0, y0 = (int(v) for v in np.random.default_rng(900 + variant).integers(0, TILE, 2))
     yy = np.linspace(-1, 1, height // 8, dtype=np.float32)[:, None]
     xx = np.linspace(-1, 1, WIDTH // 8, dtype=np.float32)[None, :]
-    shade = to_image(128 + 45 - 75 * (xx * xx + yy * yy) ** 1.3 / 1.6).resize((WIDTH, height), Image.Resampling.BILINEAR)
+    small = to_image(128 + 45 - 75 * (xx * xx + yy * yy) ** 1.3 / 1.6)
+    shade = small.resize((WIDTH, height), Image.Resampling.BILINEAR)
     grey = ImageChops.add(wrap(noise_tile("grain"), x0, y0, WIDTH, height), shade, offset=-128)
     return Image.merge("RGB", (grey,) * 3)
 
