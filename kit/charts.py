@@ -83,8 +83,8 @@ def downloads_histogram(downloads: pd.Series, edges: np.ndarray) -> Drawn:
     )
     return words, (
         f"On the linear axis the first of {bins} bins holds {crowded:.0%} of the photos. The median is "
-        f"{downloads.median():,.0f} downloads, the mean {downloads.mean():,.0f}. {(downloads == 0).sum()} photos with "
-        "0 downloads are missing on the logarithmic axis."
+        f"{downloads.median():,.0f} downloads, the mean {downloads.mean():,.0f}. The logarithmic axis "
+        f"leaves out what has 0 downloads: {(downloads == 0).sum()} of them."
     )
 
 

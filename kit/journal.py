@@ -88,7 +88,7 @@ def note(outcome: Outcome, folder: Path | str, started: float) -> Outcome:
 
 def _note(outcome: Outcome, journal: str, started: float, cpu: float = 0.0, queued: float = 0.0) -> Outcome:
     finished = clock()
-    queued = min(queued, finished - started)
+    queued = min(queued, max(0.0, finished - started - cpu))  # it may hold what came before the item
     outcome = replace(outcome, started=started, finished=finished, cpu=cpu, queued=queued, worker=worker())
     if not journal or outcome.error == INTERRUPTED:
         return outcome

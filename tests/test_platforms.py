@@ -222,6 +222,15 @@ def test_a_clock_of_cpu_time_that_ticks_seldom_gives_the_same_share(
     assert 0 <= run.cpu <= exact() - began + tick
 
 
+def test_waiting_for_a_cpu_before_an_item_is_not_the_items(images: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, a thread waits between two items as well."""
+    monkeypatch.setattr("kit.journal.waited_before", lambda: 0.0)
+    monkeypatch.setattr("kit.journal.waited_for_a_cpu", lambda: 60.0)
+    run = helpers.timed_run(resize_serial, images)
+    assert all(0 <= o.queued <= o.finished - o.started - o.cpu + 3e-6 for o in run.outcomes)
+    assert 0.99 < run.busy < 1.01
+
+
 def test_a_home_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     program = "import helpers, checks; from kit import charts; print(helpers.load_settings().photos)"
