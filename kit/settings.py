@@ -51,7 +51,7 @@ class Settings:
     threads: int = 32
     processes: int = 2
     thumbnail_size: int = 200  # pixels, longer side
-    latency_ms: int = 50  # practice server: median wait before an answer
+    latency_ms: int = 40  # practice server: median wait before an answer
     bandwidth_mbit: int = 64  # practice server: per connection; 0 for no limit
     seed: str = ""  # practice server: a class with a catalogue for each student
     quota: int = 50  # practice server: API requests per hour
