@@ -175,7 +175,7 @@ def test_warns_of_what_is_probably_not_meant_and_writes_all_the_same(whole: Path
     code, said = submit(whole)
     assert code == 0
     for warning in (
-        "1 answers are blank", "the cell 'resize_verdict = checks.check(' says WRONG",
+        "1 answers are blank", "the cell 'graded = resize_verdict = checks.check(' says WRONG",
         "resize: there are records of a parallel run, and the check says WRONG",
         "there is no chart in the notebook",
     ):  # fmt: skip
