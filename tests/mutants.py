@@ -143,7 +143,8 @@ def main() -> None:
         listed = "\n".join(f"- `{fault.file}`: `{fault.right.split(chr(10))[0].strip()}`" for fault in missed)
         text = PAGE.read_text(encoding="utf-8")
         before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n{score} Not these lines:\n\n{listed}\n{END}{after}", encoding="utf-8")
+        not_these = f" Not these lines:\n\n{listed}" if missed else ""
+        PAGE.write_text(f"{before}{BEGIN}\n{score}{not_these}\n{END}{after}", encoding="utf-8")
     sys.exit(found.count("noticed") < len(found))
 
 
