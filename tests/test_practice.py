@@ -369,7 +369,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("number, name", enumerate(BAD))
+@pytest.mark.parametrize("number, name", list(enumerate(BAD)))
 def test_a_bad_client_does_not_disturb_others(server, image: tuple, number: int, name: str, record_property) -> None:
     record_property("fault", "practice server: huge headers, garbage, half requests")
     record_property("times", 10)
