@@ -72,7 +72,7 @@ def measure(options: Options) -> dict:
         OURS: ready(count, "-m", "teacher.grade"),
         PLAIN: ready(max(1, count // 8), "-m", "nbgrader", "autograde", "assignment", "--log-level=ERROR"),
     }
-    facts = {"Submissions": f"{count}, and {max(1, count // 8)} for {PLAIN}", "Workers": "as many as CPUs, and one"}
+    facts = {"Submissions": f"{count}, and {max(1, count // 8)} for {PLAIN}", "Workers": "two for each CPU, and one"}
     return {"facts": facts, "rounds": common.alternate(tools, 1)}
 
 

@@ -50,7 +50,8 @@ def main() -> None:
     default = Limits()
     parser = argparse.ArgumentParser("python -m teacher.grade", description=__doc__)
     parser.add_argument("students", nargs="*", help="names of folders in submitted/ (all)")
-    parser.add_argument("--workers", type=int, default=helpers.usable_cpus(), help="at once (as many as CPUs)")
+    cpus = helpers.usable_cpus()  # a submission waits for half of its time
+    parser.add_argument("--workers", type=int, default=2 * cpus, help="at once (two for each CPU)")
     parser.add_argument("--points", type=Path, help="grade nothing: take the points of the class report from this CSV")
     parser.add_argument("--again", action="store_true", help="grade also who was graded before")
     for name, value in vars(default).items():
