@@ -7,7 +7,6 @@ import functools
 import itertools
 import multiprocessing
 import os
-import shutil
 import signal
 import threading
 import time
@@ -44,12 +43,9 @@ class Attempt:
         self.call, self.items, self.arguments = function, items, arguments
         self.rehearsal = rehearsal  # what a Conductor is told, if nothing is really to be done
         self.task, self.name = (task, f"{task}_parallel")  # a lambda or a decorated function has another name
-        # A folder of its own: work that an attempt before left behind goes on in that one's folder and journal.
-        number = next(_numbers)
-        self.folder = CACHE / "runs" / str(os.getpid()) / f"{self.name}-{number}"
+        self.folder = CACHE / "runs" / str(os.getpid()) / f"{self.name}-{next(_numbers)}"
         for old in self.folder.parent.glob(f"{self.name}-*"):
-            if old.name != f"{self.name}-{number - 1}":
-                shutil.rmtree(old, ignore_errors=True)
+            _end(old)
         self.error: BaseException | None = None
         self.result: object = None
         self.unread: list[BaseException] = []  # exceptions inside of workers
@@ -133,6 +129,18 @@ class Attempt:
             if time.monotonic() - quiet > (30 if alive else 1):
                 break
             time.sleep(0.1)
+
+
+def _end(old: Path) -> None:
+    """Let work that an attempt before left behind begin nothing more; where it was, its files are gone.
+
+    Its journal stays: without one, what it did would be noted in the journal of the attempt that runs now.
+    """
+    journal.stop(old)
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(old)):
+            if entry.is_file():
+                os.unlink(entry)
 
 
 def plain_function(function: Callable) -> Callable:

@@ -26,7 +26,7 @@ from kit.rehearsal import SCRIPT, STAGE, rehearse
 
 JOURNAL = ".outcomes"  # folder inside of a timed run's folder: one file for each worker
 JOURNAL_VARIABLE = "ASSIGNMENT_JOURNAL"  # the same for work that goes to another folder by mistake
-STOP = os.path.join(STAGE, "stop")  # file inside of the journal: after an interrupt nothing more is begun
+STOP = os.path.join(STAGE, "stop")  # file inside of the journal: nothing more is begun
 INTERRUPTED = "interrupted"
 _RAISED = "raised-"  # begins the name of a file there: exceptions that a worker's calls stopped with
 _LOST = "lost-"  # begins the name of an empty file there: a worker could not note an Outcome, for this reason (errno)
@@ -146,6 +146,14 @@ def name_of(item: Photo | Path | str) -> str:
 def worker() -> str:
     """Who runs this: process id and thread id."""
     return f"{os.getpid()}-{threading.get_native_id()}"
+
+
+def stop(folder: Path) -> None:
+    """Let all workers of the timed run in this folder begin nothing more."""
+    with contextlib.suppress(OSError):
+        order = folder / JOURNAL / STOP
+        order.parent.mkdir(exist_ok=True)
+        order.touch()
 
 
 def interrupted() -> bool:

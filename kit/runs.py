@@ -281,15 +281,15 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
         yield
         return
     before, unraisable = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    interrupts: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         for folder in folders:
-            with contextlib.suppress(OSError):
-                order = folder / journal.JOURNAL / journal.STOP
-                order.parent.mkdir(exist_ok=True)
-                order.touch()
+            journal.stop(folder)
         journal.stopping.set()  # ends pauses; whoever wakes up must find STOP
-        (before if callable(before) else signal.default_int_handler)(number, frame)
+        interrupts.append(number)
+        if len(interrupts) > 2 or not _in_an_executor(frame):  # else the function goes on, and has little left to do
+            (before if callable(before) else signal.default_int_handler)(number, frame)
 
     def lost(problem: sys.UnraisableHookArgs) -> None:
         if not issubclass(problem.exc_type, KeyboardInterrupt):
@@ -299,9 +299,11 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
     sys.unraisablehook = lost  # Python prints an interrupt that falls into a callback, and goes on
     try:
         with deaf_workers():
-            yield
-            if journal.stopping.is_set():
-                raise KeyboardInterrupt
+            try:
+                yield
+            finally:
+                if journal.stopping.is_set():
+                    raise KeyboardInterrupt
     finally:
         sys.unraisablehook = unraisable
         signal.signal(signal.SIGINT, before)
@@ -310,6 +312,20 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
                 time.sleep(0.02)
         finally:
             journal.stopping.clear()
+
+
+def _in_an_executor(frame: FrameType | None) -> bool:
+    """Whether an interrupt here could leave an executor with a lock that nobody gives back, or with idle workers.
+
+    as_completed() takes the locks of all futures one after the other, and no `finally` gives them back.
+    """
+    if frame and frame.f_code.co_name == "wait":  # for a future: here it does no harm
+        return False
+    while frame and frame.f_globals.get("__name__") == "threading":
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__") in (
+        "concurrent.futures._base", "concurrent.futures.process",
+    )  # fmt: skip
 
 
 def _empty(name: str) -> Path:

@@ -51,7 +51,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_compl
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
-import queue, threading
+import queue, signal, sys, threading
 import helpers
 import kit.transport
 from helpers import download_photo, make_thumbnail, timed_run
@@ -111,6 +111,21 @@ def resize_pool(images, folder):
 
 def resize_forked(images, folder):
     submit(ProcessPoolExecutor(2, mp_context=get_context("fork")), make_thumbnail, images, folder, 1080)
+
+def resize_pressed(images, folder):
+    with ThreadPoolExecutor(2) as executor:
+        futures = [executor.submit(make_thumbnail, image, folder, 1080) for image in images]
+        held, main = threading.Event(), threading.get_ident()
+        def press():
+            with futures[-1]._condition:
+                held.set()
+                while sys._current_frames()[main].f_code.co_qualname != "_AcquireFutures.__enter__":
+                    pass  # as_completed takes the locks of all futures before it begins
+                signal.pthread_kill(main, signal.SIGINT)
+        threading.Thread(target=press).start()
+        held.wait()
+        for future in as_completed(futures):
+            future.result()
 
 def resize_left(images, folder):
     executor = ProcessPoolExecutor(2, mp_context=get_context("spawn"))  # nobody shuts it down
@@ -268,24 +283,31 @@ def workers_of(place: Place) -> list[psutil.Process]:
     return [child for child in place.process.children(recursive=True) if "resource_tracker" not in command(child)]
 
 
+@contextlib.contextmanager
+def begin(place: Place, cell: str) -> Iterator[Future]:
+    """Run a cell beside what is in the `with` block; if it runs on after that, its process is killed."""
+    assert not ended(place.process), "an earlier test had to kill it"
+    with ThreadPoolExecutor(1) as executor:
+        running: Future = executor.submit(place.run, cell)
+        try:
+            yield running
+        finally:
+            for process in [] if running.done() else [*workers_of(place), place.process]:
+                process.kill()
+
+
 def interrupted(place: Place, cell: str, begun: Callable[[], bool], alone: bool = False) -> str:
     """Run a cell, interrupt it once it has begun; returns the one sentence that is shown. Nothing may be left of it.
 
     Args:
         alone: only the parent gets the signal, not its workers.
     """
-    assert not ended(place.process), "an earlier test had to kill it"
-    with ThreadPoolExecutor(1) as executor:
-        running: Future = executor.submit(place.run, cell)
-        try:
-            until(lambda: begun() or running.done(), f"{cell} had begun")
-            assert not running.done(), running.result()
-            workers = workers_of(place)
-            place.process.send_signal(signal.SIGINT) if alone else place.interrupt()
-            printed, end = running.result(PATIENCE)
-        finally:
-            for process in [] if running.done() else [*workers_of(place), place.process]:
-                process.kill()
+    with begin(place, cell) as running:
+        until(lambda: begun() or running.done(), f"{cell} had begun")
+        assert not running.done(), running.result()
+        workers = workers_of(place)
+        place.process.send_signal(signal.SIGINT) if alone else place.interrupt()
+        printed, end = running.result(PATIENCE)
     assert end.startswith("Interrupted: ") and "\n" not in end, (printed, end)
     until(lambda: all(map(ended, workers)), f"{workers} had ended")
     until(lambda: not workers_of(place), "no process was left, not even a zombie")
@@ -404,6 +426,15 @@ def test_an_interrupt_while_workers_start_shows_one_sentence(
         )
         assert told.startswith("Interrupted: resize, ")
     tried("interrupt while worker processes start", 2)
+
+
+@in_place("Terminal")
+def test_an_interrupt_while_an_executor_holds_all_its_locks_ends_the_run(place: Place, tried: Tried) -> None:
+    with begin(place, "timed_run(resize_pressed, many[:60])") as running:
+        assert running.result(PATIENCE)[1].startswith("Interrupted: resize, ")
+    assert_no_leftovers(place)
+    assert place.run("print(helpers.problems(timed_run(resize_threads, many[:8])))") == ("[]\n", "")
+    tried("interrupt while an executor holds its locks")
 
 
 @in_place("Terminal")
