@@ -131,10 +131,8 @@ def compare_all(rows: Sequence[Row], asked: Mapping[str, str]) -> None:
         row.setdefault("findings", [])
     for (what, _), places in shared.items():
         for place, name in places.items() if len(places) > 1 else ():
-            row, others = (
-                rows[place],
-                ", ".join(sorted(rows[other]["student"] for other in places if other != place)[:5]),
-            )
+            row = rows[place]
+            others = ", ".join(sorted(rows[other]["student"] for other in places if other != place)[:5])
             if what == "code":
                 row.setdefault("alike", {})[name] = len(places) - 1
             elif what == "records":

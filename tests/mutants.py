@@ -96,6 +96,7 @@ FAULTS = (
     Fault("kit/settings.py", "if not low <= number <= high:", "if not low <= number:", "tests/test_settings.py"),
     Fault("practice/catalogue/__init__.py", "shot_of(DRAWINGS, index)", "shot_of(seed, index)",
           "tests/test_catalogue.py"),
+    Fault("teacher/collected.py", "file.read(most + 1)", "file.read()", "tests/test_class.py -k bomb"),
     Fault("teacher/class_report.py", '.replace("<", "\\\\u003c")', "", "tests/test_class.py -k hostile"),
     Fault("teacher/grade.py", "elif memory > limits.memory:", "elif False:", "tests/test_grade.py"),
 )  # fmt: skip

@@ -202,6 +202,67 @@ def download_parallel(photos, folder, workers):
     thread.start()
     download_parallel(photos[half:], folder, workers)
     thread.join()"""),
+    "own function in threads": """
+def one(photo):
+    return download_photo(photo, target)
+
+def download_parallel(photos, folder, workers):
+    global target
+    target = folder
+    with ThreadPoolExecutor(workers) as executor:
+        return list(executor.map(one, photos))
+""",
+    "threads and a queue": """
+def download_parallel(photos, folder, workers):
+    todo = queue.Queue()
+    for photo in photos:
+        todo.put(photo)
+    def work():
+        while True:
+            try:
+                photo = todo.get_nowait()
+            except queue.Empty:
+                return
+            download_photo(photo, folder)
+    threads = [threading.Thread(target=work) for _ in range(workers)]""" + STARTED_AND_JOINED,
+    "batches": """
+def batch(photos, folder):
+    return [download_photo(photo, folder) for photo in photos]
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        futures = [executor.submit(batch, photos[i:i + 20], folder) for i in range(0, len(photos), 20)]
+        for future in futures:
+            future.result()
+""",
+    "Thread subclass": """
+class Downloader(threading.Thread):
+    def __init__(self, photos, folder):
+        super().__init__()
+        self.photos = photos
+        self.folder = folder
+
+    def run(self):
+        for p in self.photos:
+            download_photo(p, self.folder)
+
+def download_parallel(photos, folder, workers):
+    threads = [Downloader(photos[i::workers], folder) for i in range(workers)]""" + STARTED_AND_JOINED,
+    "TaskGroup": """
+import asyncio
+async def everything(photos, folder, workers):
+    todo = iter(photos)
+    async def work():
+        for photo in todo:
+            await asyncio.to_thread(download_photo, photo, folder)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(work())
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, everything(photos, folder, workers)).result()
+""",
 }  # fmt: skip
 
 RIGHT_RESIZES = {
@@ -259,6 +320,30 @@ def resize_parallel(paths, folder, size, workers):
             [make_thumbnail(path, folder, size) for path in paths[i::workers]]
             os._exit(0)
     [os.wait() for _ in range(workers)]""", RESIZE),
+    "executor map with chunks": in_processes("make_thumbnail, paths, repeat(folder), repeat(size), chunksize=8"),
+    "submit and as_completed": """
+def resize_parallel(paths, folder, size, workers):
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        for future in as_completed([executor.submit(make_thumbnail, path, folder, size) for path in paths]):
+            future.result()
+""",
+    "Pool starmap": in_pool("pool.starmap(make_thumbnail, [(path, folder, size) for path in paths])"),
+    "Pool imap_unordered": "\nfrom functools import partial" + in_pool(
+        "for outcome in pool.imap_unordered(partial(make_thumbnail, folder=folder, size=size), paths, chunksize=4):",
+        "    assert outcome.error is None",
+    ),
+    "joblib processes": """
+import joblib
+def resize_parallel(paths, folder, size, workers):
+    joblib.Parallel(workers)(joblib.delayed(make_thumbnail)(path, folder, size) for path in paths)
+""",
+    "Dask": """
+def resize_parallel(paths, folder, size, workers):
+    from dask.distributed import Client
+    with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
+        futures = [client.submit(make_thumbnail, path, folder, size, pure=False) for path in paths]
+        client.gather(futures)
+""",
 }  # fmt: skip
 
 NOTES = {  # name of a right solution -> what its verdict says besides
@@ -454,6 +539,113 @@ def one(photo, folder):
 """ + in_threads("one, photos, repeat(folder)")),
     "once more in a loop": ("by a worker, and by the notebook's own thread",
         RIGHT_DOWNLOADS["executor map"] + "    [download_photo(photo, folder) for photo in photos]\n"),
+    "asyncio without threads": ("by the notebook's own thread", """
+import asyncio
+async def one(photo, folder):
+    download_photo(photo, folder)
+
+def download_parallel(photos, folder, workers):
+    async def everything():
+        await asyncio.gather(*(one(photo, folder) for photo in photos))
+    import nest
+    nest.run(everything())
+"""),
+    "mkdir if not exists, last chunk dropped": ("never done: nothing was saved", """
+def download_parallel(photos, folder, workers):
+    if not os.path.exists(folder):
+        os.makedirs(folder)
+    n = len(photos) // 7
+    with ThreadPoolExecutor(7) as e:
+        for i in range(7):
+            e.submit(lambda ps: [download_photo(p, folder) for p in ps], photos[i * n : (i + 1) * n])
+"""),
+    "map returned, arguments missing": ("nobody looked at them", """
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        return executor.map(download_photo, photos)
+"""),
+    "suppress": ("47 calls of download_photo stopped with an exception", """
+import contextlib
+def one(p):
+    with contextlib.suppress(Exception):
+        download_photo(p)
+""" + in_threads("one, photos")),
+    "race on a counter": ("done", """
+import time
+def work(photos, folder):
+    global n
+    while n < len(photos):
+        i = n
+        time.sleep(0.0001)
+        n = i + 1
+        download_photo(photos[i], folder)
+
+def download_parallel(photos, folder, workers):
+    global n
+    n = 0
+    threads = [threading.Thread(target=work, args=(photos, folder)) for _ in range(workers)]""" + STARTED_AND_JOINED),
+    "starmap lazily": ("returned a lazy iterator", """
+import itertools
+def download_parallel(photos, folder, workers):
+    return itertools.starmap(download_photo, zip(photos, repeat(folder)))
+"""),
+    "run in place of start": ("begun by start(), not by run()", """
+def download_parallel(photos, folder, workers):
+    for photo in photos:
+        threading.Thread(target=download_photo, args=(photo, folder)).run()
+"""),
+    "back to a loop after an error": ("If your function goes back to a loop after an error", """
+def download_parallel(photos, folder, workers):
+    try:
+        with ThreadPoolExecutor(workers) as executor:
+            list(executor.map(download_photo, photos, folder))
+    except TypeError:
+        for photo in photos:
+            download_photo(photo, folder)
+"""),
+    "own saving, other names": ("download_photo did not write them", """
+import urllib.request
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        for i, photo in enumerate(photos):
+            executor.submit(urllib.request.urlretrieve, photo.url, f"{folder}/{i}.jpg")
+"""),
+    "a plain call in a coroutine": ("a coroutine called the function itself", """
+import asyncio
+async def one(photo, folder):
+    download_photo(photo, folder)
+
+async def everything(photos, folder):
+    await asyncio.gather(*(one(photo, folder) for photo in photos))
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(workers) as executor:
+        executor.submit(asyncio.run, everything(photos, folder)).result()
+"""),
+    "a lambda sees the last photo": ("A lambda sees a loop's variable", """
+def download_parallel(photos, folder, workers):
+    threads = [threading.Thread(target=lambda: download_photo(photo, folder)) for photo in photos]"""
+        + STARTED_AND_JOINED),
+    "the rest after the last full batch": ("for threads and processes of your own, join() each", """
+def download_parallel(photos, folder, workers):
+    batch = []
+    for photo in photos:
+        batch.append(threading.Thread(target=download_photo, args=(photo, folder)))
+        batch[-1].start()
+        if len(batch) == workers:
+            [thread.join() for thread in batch]
+            batch = []
+"""),
+    "an await in a loop": ("`await` in", """
+import asyncio
+async def everything(photos, folder):
+    for photo in photos:
+        await asyncio.to_thread(download_photo, photo, folder)
+
+def download_parallel(photos, folder, workers):
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, everything(photos, folder)).result()
+"""),
 }  # fmt: skip
 
 WRONG_RESIZES = {
@@ -529,6 +721,23 @@ def one(path, folder, size):
         "make_thumbnail, paths, repeat(folder), repeat(size)",
         'for old in sorted(Path("thumbnails").iterdir())[:5]:', "    old.unlink()",
     )),
+    "into thumbnails/, where they are already": ("already there, in thumbnails",
+        in_processes('make_thumbnail, paths, repeat("thumbnails"), repeat(size)')),
+    "joblib delayed, never run": ("no worker was started", """
+import joblib
+def resize_parallel(paths, folder, size, workers):
+    return [joblib.delayed(make_thumbnail)(path, folder, size) for path in paths]
+"""),
+    "size is not passed on": ("missing a required argument: 'size'",
+        in_processes("make_thumbnail, paths, repeat(folder)")),
+    "only the last process is joined": ("returned before the work was done", """
+from loops import helpers_loop
+def resize_parallel(paths, folder, size, workers):
+    for i in range(4):
+        process = get_context("spawn").Process(target=helpers_loop, args=(paths[i::4], folder, size))
+        process.start()
+    process.join()
+"""),
 }  # fmt: skip
 
 DYING = """

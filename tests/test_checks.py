@@ -64,6 +64,15 @@ def run(
         "from helpers import make_thumbnail\n\n\ndef helpers_loop(paths, folder, size):\n"
         "    for path in paths:\n        make_thumbnail(path, folder, size)\n"
     )
+    (folder / "nest.py").write_text(  # asyncio.run for a thread that has a running loop already
+        "import asyncio\n\n\ndef run(coroutine):\n"
+        "    running, task = asyncio.get_running_loop(), asyncio.current_task()\n"
+        "    asyncio.tasks._leave_task(running, task)  # from Python 3.14 on, a thread has one task, not one per loop\n"
+        "    asyncio.events._set_running_loop(None)\n    try:\n"
+        "        loop = asyncio.new_event_loop()\n        return loop.run_until_complete(coroutine)\n"
+        "    finally:\n        loop.close()\n        asyncio.events._set_running_loop(running)\n"
+        "        asyncio.tasks._enter_task(running, task)\n"
+    )
     with kernel(folder, PYTHONPATH=f"{ROOT}{os.pathsep}{folder}") as run:
         setup = SETUP.format(root=str(ROOT), folder=str(folder), api=server.api, images=server.images, key=server.key)
         said = run(setup)
@@ -102,6 +111,24 @@ def test_a_right_solution_passes(run: Callable, name: str, code: str) -> None:
 def test_a_wrong_solution_is_caught_for_its_own_reason(run: Callable, reason: str, code: str) -> None:
     said = verdict(run, code, patience=0.5)  # no second item will ever be in work
     assert said.startswith("WRONG: ") and reason in said and "Next step: " in said, said
+
+
+def test_work_that_an_earlier_try_left_behind_is_no_part_of_the_next(run: Callable) -> None:
+    said = verdict(run, """
+        go, left = threading.Event(), []
+        def download_parallel(photos, folder, workers):
+            def work():
+                go.wait()
+                for photo in photos:
+                    download_photo(photo, folder)
+            left.append(threading.Thread(target=work))
+            left[-1].start()
+    """, patience=0.5)
+    assert said.startswith("WRONG: "), said
+    assert verdict(run, solutions.RIGHT_DOWNLOADS["executor map"], quiet=1).startswith("RIGHT: ")
+    reason, swallowed = solutions.WRONG_DOWNLOADS["an exception of its own, swallowed"]
+    said = verdict(run, textwrap.dedent(swallowed) + "    go.set()\n    left[0].join()\n", patience=0.5)
+    assert said.startswith("WRONG: ") and reason in said, said
 
 
 @pytest.mark.parametrize("code", solutions.STUCK.values(), ids=solutions.STUCK)

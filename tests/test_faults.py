@@ -6,6 +6,7 @@ What one call of download_photo or Source.get makes of a fault is tested in test
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import socket
@@ -18,11 +19,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import PATIENCE, PHOTOS, download_threads, source_of
+from conftest import KEY, PATIENCE, PHOTOS, Host, another_host, download_threads, source_of
 from PIL import Image
 
 import helpers
-from helpers import Outcome, Photo, Run, Source, SourceError, Status, collect_photos, keep, problems, timed_run
+from helpers import Outcome, Photo, Run, Secret, Source, SourceError, Status, collect_photos, keep, problems, timed_run
 from kit import transport
 from kit.transport import BAD_BODY_TRIES, TRIES
 from practice import PracticeServer
@@ -261,3 +262,56 @@ def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
     shutil.rmtree("images")  # 250 MB
     record_property("fault", "1,500 photos in 32 threads, 5 % of the answers faulty in 16 ways")
     record_property("times", retries)
+
+
+# --- ids and addresses that attack -------------------------------------------------------------------------------
+
+EVIL_IDS = ["../../x", "..", "{folder}/x", "..\\x", "con", "NUL", "x" * 500, "a/b", "", "a\0b", None]
+EVIL_ADDRESSES = ["{evil}/photo", "ftp://127.0.0.1/photo", "file:///etc/passwd", "{images}@{evil_host}/photo",
+                  "{evil}/{images}", "javascript:alert(1)", "//[", "{api}/photos/random"]  # fmt: skip
+
+
+def test_hostile_answers_reach_no_other_host_no_other_folder_and_get_no_key(
+    host: Host, server: PracticeServer, records: list[dict], record_property: Record, tmp_path: Path
+) -> None:
+    """`host` is the API and sends records that attack; the practice server has the photos, and `evil` wants the key."""
+    with another_host() as evil:
+        evil.reply = lambda: (200, "image/jpeg", b"\xff\xd8\xffevil\xff\xd9")
+        names = {"evil": evil.address, "evil_host": urlsplit(evil.address).netloc}
+        names |= {"images": server.images, "api": host.address}
+        good = [*records[:4], {**records[4], "id": "-rf"}]
+        page = [
+            *good,
+            *good,  # twice in one answer
+            *({**records[5], "id": name.format(folder=tmp_path) if name else name} for name in EVIL_IDS),
+            *(
+                {"id": f"elsewhere-{number}", "urls": {"regular": address.format(**names)}}
+                for number, address in enumerate(EVIL_ADDRESSES)
+            ),
+            {"id": "redirected", "urls": records[6]["urls"]},
+        ]
+        host.reply = lambda: (200, "application/json", json.dumps(page).encode())
+        redirected = re.escape(urlsplit(records[6]["urls"]["regular"]).path)
+        server.faults({"path": redirected, "fault": "redirect", "value": f"{evil.address}/photo"})
+        leaks = server.stats()["leaks"]
+        source = Source("Unsplash", "hostile", host.address, [server.images], Secret(KEY))
+        count = len(good) + len(EVIL_ADDRESSES) + 1
+        run = timed_run(download_threads, source.photos(collect_photos(source, count)))
+        keep(run, "images")
+
+        assert evil.seen == []
+        assert server.stats()["leaks"] == leaks
+        assert [path for path, _ in host.seen] == [f"{RANDOM}?count=30"]
+        assert [headers["Authorization"] for _, headers in host.seen] == [f"Client-ID {KEY}"]
+        assert {path.name for path in Path("images").iterdir()} == {f"{record['id']}.jpg" for record in good}
+        assert "status 302 (1)" in "; ".join(problems(run))
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert {path.relative_to(tmp_path).parts[0] for path in files} == {"cache", "images"}
+        assert all(KEY.encode() not in path.read_bytes() for path in files)
+    counts = {
+        "id that attacks": len(EVIL_IDS), "image address that attacks": len(EVIL_ADDRESSES),
+        "redirect to another host": 1,
+    }  # fmt: skip
+    for fault, times in counts.items():
+        record_property("fault", fault)
+        record_property("times", times)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,17 +17,7 @@ from published import ROOT, published
 # The tests that read the notebook or the pages, but for those that take long and read nothing else: they run the
 # notebook or code of the pages, draw, or call the scripts more than once.
 FILES = [f"tests/test_{name}.py" for name in ("notebook", "readme")]
-LONG = (
-    "fresh",
-    "pictures_are",
-    "another_picture",
-    "every_chart",
-    "code_does",
-    "code_that",
-    "race",
-    "by_hand",
-    "of_this_python",
-)
+LONG = ("fresh", "pictures_are", "another_picture", "code_does", "code_that", "by_hand", "of_this_python")
 
 
 @pytest.fixture
@@ -58,11 +49,23 @@ def copy(tmp_path: Path) -> Path:
     return folder
 
 
-def test_an_own_run_edited_cells_settings_and_a_key_make_no_test_fail(copy: Path) -> None:
+def run(folder: Path) -> str:
+    """What pytest says last of these tests in the copy, which must not fail."""
     options = ["-n", "0", "--assert=plain", "-p", "no:cacheprovider", "-k", f"not ({' or '.join(LONG)})"]
     environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST")}
     environment["UNSPLASH_ACCESS_KEY"] = KEY
     command = [sys.executable, "-m", "pytest", *options, *FILES]
-    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    assert int(re.search(r"(\d+) passed", done.stdout.splitlines()[-1])[1]) > 30
+    return done.stdout.splitlines()[-1]
+
+
+def test_an_own_run_edited_cells_settings_and_a_key_make_no_test_fail(copy: Path) -> None:
+    assert int(re.search(r"(\d+) passed", run(copy))[1]) > 30
+
+
+def test_without_git_what_was_published_is_skipped(copy: Path) -> None:
+    shutil.rmtree(copy / ".git")
+    said = run(copy)
+    assert int(re.search(r"(\d+) passed", said)[1]) > 10
+    assert int(re.search(r"(\d+) skipped", said)[1]) > 10

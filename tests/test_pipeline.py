@@ -15,6 +15,7 @@ from conftest import PATIENCE, download_serial, download_threads, resize_serial,
 
 import helpers
 from helpers import Outcome, Photo, Status, as_done, compare, pipeline, problems, timed_pipeline, timed_run
+from kit.errors import UnequalWork
 
 THREADS, PROCESSES = 6, 2
 
@@ -125,6 +126,16 @@ def test_does_the_work_of_both_stages(photos: list[Photo]) -> None:
     assert download.wall == resize.wall and download.started == resize.started
     assert compare(timed_run(download_threads, photos), download) > 0
     assert compare(timed_run(resize_serial, sorted(download.folder.glob("*.jpg"))), resize) > 0
+
+
+def test_less_work_is_not_compared(photos: list[Photo]) -> None:
+    def half(photos: list[Photo], images: Path, thumbnails: Path) -> None:
+        list(both(photos[::2], images, thumbnails))
+
+    download, resize = timed_pipeline(half, photos)
+    assert "15 of 30 items were never done" in problems(download)
+    with pytest.raises(UnequalWork, match="15 of 30 items were never done"):
+        compare(timed_run(resize_serial, sorted(download.folder.glob("*.jpg"))), resize)
 
 
 def test_thumbnails_are_made_before_the_last_photo_comes(photos: list[Photo], tmp_path: Path, thumbnails: Path) -> None:

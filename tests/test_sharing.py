@@ -12,7 +12,7 @@ from checks import sharing
 pytestmark = pytest.mark.usefixtures("busy")
 
 SETUP = """
-import functools, queue, threading, time
+import contextlib, functools, queue, threading, time
 from threading import Lock
 from checks.sharing import Quota
 lock = threading.Lock()
@@ -128,6 +128,61 @@ RIGHT = {
             lock.release()
             return given
         """,
+    "acquire and release": """
+        def take(quota):
+            lock.acquire()
+            try:
+                return act(quota)
+            finally:
+                lock.release()
+        """,
+    "condition": """
+        condition = threading.Condition()
+        def take(quota):
+            with condition:
+                given = act(quota)
+                condition.notify()
+                return given
+        """,
+    "a queue with one token": """
+        turn = queue.Queue()
+        turn.put("token")
+        def take(quota):
+            token = turn.get()
+            given = act(quota)
+            turn.put(token)
+            return given
+        """,
+    "closure": """
+        def make():
+            mine = Lock()
+            def take(quota):
+                with mine:
+                    return act(quota)
+            return take
+        take = make()
+        """,
+    "attribute of the function": "def take(quota):\n    with take.lock:\n        return act(quota)\ntake.lock = Lock()",
+    "a lock that is made at first use, under a lock": """
+        locks = {}
+        def take(quota):
+            with lock:
+                mine = locks.setdefault("one", Lock())
+            with mine:
+                return act(quota)
+        """,
+    "context manager": """
+        @contextlib.contextmanager
+        def alone():
+            lock.acquire()
+            try:
+                yield
+            finally:
+                lock.release()
+        def take(quota):
+            with alone():
+                return act(quota)
+        """,
 }
 
 NOBODY, PART, EVER = "Nobody ever waited for anybody", "covers only a part", "a thread waits for ever"
@@ -208,6 +263,45 @@ WRONG = {
     "nothing counted": (
         "one after the other: this is no race", "def take(quota):\n    with lock:\n        return quota.left > 0"),
     "another name": ("NameError", "def take(quota):\n    with loch:\n        return act(quota)"),
+    "an imported Lock in each call": (NOBODY, "def take(quota):\n    with Lock():\n        return act(quota)"),
+    "two halves": (
+        PART,
+        """
+        def take(quota):
+            with lock:
+                free = quota.left > 0
+            if free:
+                with lock:
+                    quota.left -= 1
+            return free
+        """,
+    ),
+    "return in between": (
+        EVER,
+        """
+        def take(quota):
+            lock.acquire()
+            if quota.left > 0:
+                quota.left -= 1
+                return True
+            lock.release()
+            return False
+        """,
+    ),
+    "a token that is kept": (
+        EVER,
+        """
+        turn = queue.Queue()
+        turn.put("token")
+        def take(quota):
+            turn.get()
+            return act(quota)
+        """,
+    ),
+    "released, not taken": (
+        "RuntimeError",
+        "def take(quota):\n    given = act(quota)\n    lock.release()\n    return given",
+    ),
 }  # fmt: skip
 NOT_ATTEMPTED = {
     "handed out": """
