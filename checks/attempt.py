@@ -138,9 +138,9 @@ def _end(old: Path) -> None:
     """
     journal.stop(old)
     with contextlib.suppress(OSError):
-        for entry in list(os.scandir(old)):
-            if entry.is_file():
-                os.unlink(entry)
+        for path in old.glob("*.*"):
+            if path.is_file():
+                path.unlink()
 
 
 def plain_function(function: Callable) -> Callable:

@@ -114,7 +114,9 @@ def test_a_wrong_solution_is_caught_for_its_own_reason(run: Callable, reason: st
 
 
 def test_work_that_an_earlier_try_left_behind_is_no_part_of_the_next(run: Callable) -> None:
-    said = verdict(run, """
+    said = verdict(
+        run,
+        """
         go, left = threading.Event(), []
         def download_parallel(photos, folder, workers):
             def work():
@@ -123,7 +125,9 @@ def test_work_that_an_earlier_try_left_behind_is_no_part_of_the_next(run: Callab
                     download_photo(photo, folder)
             left.append(threading.Thread(target=work))
             left[-1].start()
-    """, patience=0.5)
+    """,
+        patience=0.5,
+    )
     assert said.startswith("WRONG: "), said
     assert verdict(run, solutions.RIGHT_DOWNLOADS["executor map"], quiet=1).startswith("RIGHT: ")
     reason, swallowed = solutions.WRONG_DOWNLOADS["an exception of its own, swallowed"]
