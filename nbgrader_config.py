@@ -13,7 +13,7 @@ from pathlib import Path
 # Two workers at least, on any machine: with one, nothing could be seen to happen at the same time.
 GRADING = """\
 [unsplash]
-photos = 60
+photos = 12
 [parallel]
 threads = 8
 processes = 2

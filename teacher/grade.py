@@ -12,7 +12,6 @@ import csv
 import io
 import os
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -20,7 +19,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -29,10 +30,13 @@ from kit.display import progress_line
 from practice.catalogue import Catalogue
 from practice.pictures import draw_missing
 
-ASSIGNMENT, PHOTOS = "assignment", 60
+ASSIGNMENT, PHOTOS = "assignment", 24
 PICTURES = Path("cache") / "grading"  # the photographs that submissions are graded with: drawn once, copied to each
 OWN = Path("grading")  # gradebooks and logs of single submissions, until they are merged
 BEFORE = OWN / "before"  # the gradebook as it was when grading began
+# Where processes can be forked, what nbgrader needs is imported once: that takes three seconds.
+PROCESSES: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+IMPORTED = ["nbgrader.apps.nbgraderapp", "nbgrader.apps.autogradeapp", "teacher.grade"]
 stopped = threading.Event()
 
 
@@ -129,24 +133,32 @@ def _told_to_stop() -> Iterator[None]:
 
 def grade(student: str, limits: Limits) -> tuple[str, str]:
     """Let nbgrader grade one submission; returns the student, and why it failed or ""."""
-    own = OWN / f"{student}.db"
-    command = [
-        sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT, f"--student={student}", "--force",
-        f"--CourseDirectory.db_url=sqlite:///{own.resolve()}",
-    ]  # fmt: skip
+    PROCESSES.set_forkserver_preload(IMPORTED) if PROCESSES.get_start_method() == "forkserver" else None
+    process = PROCESSES.Process(target=_autograde, args=(student,))
+    process.start()
+    reason = _watched(process, Path("autograded", student), limits)
+    return student, reason or ("nbgrader failed" if process.exitcode else "")
+
+
+def _autograde(student: str) -> None:
+    """In a process of its own: `nbgrader autograde`, whose words go into a log."""
+    from nbgrader.apps import NbGraderApp
+
+    if hasattr(os, "setsid"):
+        os.setsid()  # Ctrl-C is for this program, not for nbgrader
     with (OWN / f"{student}.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        reason = _watched(psutil.Process(process.pid), Path("autograded", student), limits)
-        code = process.wait()
-    return student, reason or ("nbgrader failed" if code else "")
+        for number in (1, 2):
+            os.dup2(log.fileno(), number)
+    own = f"sqlite:///{(OWN / f'{student}.db').resolve()}"
+    arguments = ["autograde", ASSIGNMENT, f"--student={student}", "--force", f"--CourseDirectory.db_url={own}"]
+    NbGraderApp.launch_instance(arguments)
 
 
-def _watched(process: psutil.Process, folder: Path, limits: Limits) -> str:
+def _watched(grading: Any, folder: Path, limits: Limits) -> str:
     """Wait until a process and all that it started have ended. Why they were ended, or ""."""
+    process = psutil.Process(grading.pid)
     began, seen, reason = time.monotonic(), {process}, ""
-    while _status(process) != psutil.STATUS_ZOMBIE and not reason:
+    while grading.is_alive() and not reason:
         with contextlib.suppress(psutil.Error):
             seen |= set(process.children(recursive=True))
         alive = [one for one in seen if one.is_running()]
@@ -161,7 +173,7 @@ def _watched(process: psutil.Process, folder: Path, limits: Limits) -> str:
             reason = f"it wrote more than {limits.disk:g} MB"
         elif stopped.is_set():
             reason = "it was stopped"
-        time.sleep(0.2)
+        grading.join(0.5)  # to look takes time of the CPU, too
     for _ in range(50 if reason else 1):  # what it left behind, and what that starts while it is being ended
         with contextlib.suppress(psutil.Error):
             seen |= {child for one in list(seen) if one.is_running() for child in one.children(recursive=True)}
@@ -171,6 +183,7 @@ def _watched(process: psutil.Process, folder: Path, limits: Limits) -> str:
             with contextlib.suppress(psutil.Error):
                 one.kill()
         psutil.wait_procs(alive, timeout=0.2)
+    grading.join()
     return reason
 
 

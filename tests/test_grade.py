@@ -163,8 +163,8 @@ def test_going_on_grades_only_the_rest(course: Path, told: str) -> None:
 
 def test_a_call_that_is_stopped_leaves_nothing_running_and_is_not_taken_for_graded(course: Path, told: str) -> None:
     # A shell that starts the tests in its background lets them ignore interrupts.
-    heard = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    command = [sys.executable, "-c", heard + "runpy.run_module('teacher.grade', run_name='__main__')", "endless"]
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", heard + "from teacher.grade import main; main()", "endless"]
     process = subprocess.Popen(command, cwd=course, env=with_modules(course), stderr=subprocess.PIPE, encoding="utf-8")
     begun = course / "autograded" / "endless" / "assignment" / "assignment.ipynb"
     until(begun.exists, "the endless one had begun")  # nbgrader writes it before it runs it
