@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import classroom, common
 from benchmarks.common import Options, Refused, Round, of, target, times
+from benchmarks.growth import beyond
 
 BESIDE = ("nbgrader",)
 OURS, PLAIN = "make grade", "nbgrader autograde"
@@ -75,16 +76,23 @@ def measure(options: Options) -> dict:
 
         return once
 
+    fewer = [count // 4, count // 2] if count >= 4 else []
     tools = {
         OURS: ready(count, "-c", COUNTED),
+        **{f"{OURS}, {some}": ready(some, "-c", COUNTED) for some in fewer},
         PLAIN: ready(max(1, count // 8), "-m", "nbgrader", "autograde", "assignment", "--log-level=ERROR"),
     }
-    facts = {"Submissions": f"{count}, and {max(1, count // 8)} for {PLAIN}", "Workers": "two for each CPU, and one"}
+    facts = {
+        "Submissions": f"{count} or as many as stand there, and {max(1, count // 8)} for {PLAIN}",
+        "Workers": "two for each CPU, and one",
+    }
     return {"facts": facts, "rounds": common.alternate(tools, 1)}
 
 
 def report(data: dict) -> dict[str, list[str]]:
     rounds, megabytes = data["rounds"], of(lambda one: one["MB"])
+    fewer = {name: found for name, found in rounds.items() if name.startswith(f"{OURS}, ")}
+    line = [beyond(fewer | {OURS: rounds[OURS]}, "seconds")] if fewer else []
     return {
         "rounds": common.table("command", rounds, {
             "seconds per submission": (of(lambda one: one["seconds"] / one["items"]), ".1f"),
@@ -94,5 +102,6 @@ def report(data: dict) -> dict[str, list[str]]:
         "targets": common.targets(
             target(f"times {PLAIN}", times(rounds, OURS, PLAIN), 3),
             target("MB that a graded submission leaves", megabytes(rounds, OURS), at_most=5),
+            *(target("seconds, times the line through fewer", found, at_most=1.1) for found in line),
         ),
     }  # fmt: skip

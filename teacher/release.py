@@ -40,6 +40,21 @@ def students_readme(page: str, handed_out: Container[str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", page)
 
 
+def unequal_points(notebook: dict) -> list[str]:
+    """Where a text names other points than the gradebook will: that takes those of *Create Assignment*."""
+    found, total = [], 0
+    for cell in notebook["cells"]:
+        worth = cell["metadata"].get("nbgrader", {}).get("points", 0)
+        named = re.findall(r"(?m)(?<=\()\d+(?= points?\))|^\d+(?= \* graded)", "".join(cell["source"]))
+        if other := [number for number in named if worth and int(number) != worth]:
+            found.append(f"{cell['id']} is worth {worth:g} points, and says {other[0]}")
+        total += worth
+    table = "\n".join(re.findall(r"(?m)^\|.*\|([ \d+]+)\|$", "".join(notebook["cells"][0]["source"])))
+    if table and (stated := sum(map(int, re.findall(r"\d+", table)))) != total:
+        found.append(f"all cells together are worth {total:g} points, and the table at the top says {stated}")
+    return found
+
+
 def main(*options: str) -> int:
     """Build it; options are for nbgrader."""
     source = ROOT / "source" / "assignment"
@@ -60,6 +75,9 @@ def main(*options: str) -> int:
     for cell in notebook["cells"]:  # what the reference predicts is not for students
         for ours, theirs in cell["metadata"].pop("students", {}).items():
             cell["source"] = "".join(cell["source"]).replace(ours, theirs)
+    if unequal := unequal_points(notebook):
+        print(f"Points differ, so nothing was built: {'; '.join(unequal)}.", file=sys.stderr)
+        return 1
     (source / "assignment.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     (source / "README.md").write_text(students_readme(page, names), encoding="utf-8")

@@ -115,8 +115,11 @@ def test_marks_come_in_pairs() -> None:
     [
         ("assignment.ipynb", "### END SOLUTION", "", "nbgrader failed"),
         ("LICENSE", None, None, "Missing here, so nothing was built: LICENSE"),
+        ("assignment.ipynb", "10 * graded", "12 * graded", "download-points is worth 10 points, and says 12"),
+        ("assignment.ipynb", '"points": 3', '"points": 5', "question-bound is worth 5 points, and says 3; all cells "
+         "together are worth 42 points, and the table at the top says 40."),
     ],
-)
+)  # fmt: skip
 def test_a_failure_is_told_and_leaves_nothing_to_hand_out(
     handed_out: Path, tmp_path: Path, name: str, before: str | None, after: str | None, reason: str
 ) -> None:
