@@ -119,7 +119,7 @@ def test_the_reason_of_the_teachers_page_is_given(run: Callable) -> None:
     code = "\ndef download_parallel(photos, folder, workers):\n    with ThreadPoolExecutor(12) as executor:\n"
     code += "        list(executor.map(download_photo, photos, repeat(folder)))\n"
     assert verdict(run, code, quiet=1).startswith("RIGHT: ")
-    run(f"from checks import reasons\nall_reasons = reasons.REASONS\nreasons.REASONS += (reasons.Reason({row})")
+    run(f"from checks import reasons\nall_reasons = reasons.REASONS\nreasons.REASONS += (reasons.Reason({row},)")
     try:
         assert "started 12 workers, more than it was asked to. Next step: " in verdict(run, code, quiet=1)
     finally:
