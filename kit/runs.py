@@ -288,7 +288,7 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
             journal.stop(folder)
         journal.stopping.set()  # ends pauses; whoever wakes up must find STOP
         interrupts.append(number)
-        if len(interrupts) > 2 or not _in_an_executor(frame):  # else the function goes on, and has little left to do
+        if len(interrupts) > 1 or not _in_a_pool(frame):  # else the function goes on, and has little left to do
             (before if callable(before) else signal.default_int_handler)(number, frame)
 
     def lost(problem: sys.UnraisableHookArgs) -> None:
@@ -314,18 +314,16 @@ def _stopping(folders: Sequence[Path]) -> Iterator[None]:
             journal.stopping.clear()
 
 
-def _in_an_executor(frame: FrameType | None) -> bool:
-    """Whether an interrupt here could leave an executor with a lock that nobody gives back, or with idle workers.
+def _in_a_pool(frame: FrameType | None) -> bool:
+    """Whether an interrupt here could leave a pool with a lock that nobody gives back, or with workers that never end.
 
-    as_completed() takes the locks of all futures one after the other, and no `finally` gives them back.
+    as_completed() takes the locks of all futures one after the other, and no `finally` gives them back; a thread that
+    is joined counts as ended if its join() is interrupted; a Pool that is terminated at work may wait for ever.
     """
-    if frame and frame.f_code.co_name == "wait":  # for a future: here it does no harm
-        return False
     while frame and frame.f_globals.get("__name__") == "threading":
         frame = frame.f_back
-    return frame is not None and frame.f_globals.get("__name__") in (
-        "concurrent.futures._base", "concurrent.futures.process",
-    )  # fmt: skip
+    module = str(frame.f_globals.get("__name__", "")) if frame else ""
+    return module.startswith(("concurrent.futures", "multiprocessing"))
 
 
 def _empty(name: str) -> Path:
