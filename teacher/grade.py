@@ -34,7 +34,7 @@ ASSIGNMENT, PHOTOS = "assignment", 24
 PICTURES = Path("cache") / "grading"  # the photographs that submissions are graded with: drawn once, copied to each
 OWN = Path("grading")  # gradebooks and logs of single submissions, until they are merged
 BEFORE = OWN / "before"  # the gradebook as it was when grading began
-# Where processes can be forked, what nbgrader needs is imported once: that takes three seconds.
+# Where processes can be forked, what nbgrader needs is imported once, and not for each submission.
 PROCESSES: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
 IMPORTED = ["nbgrader.apps.nbgraderapp", "nbgrader.apps.autogradeapp", "teacher.grade"]
 stopped = threading.Event()
@@ -99,6 +99,8 @@ def grade_all(students: Sequence[str], workers: int, limits: Limits) -> dict[str
     if not students:
         return {}
     draw_missing(PICTURES, Catalogue(PHOTOS).entries, workers, lambda done, total: None)
+    if PROCESSES.get_start_method() == "forkserver":
+        PROCESSES.set_forkserver_preload(IMPORTED)
     OWN.mkdir(exist_ok=True)
     shutil.copy("gradebook.db", BEFORE)  # nobody may copy it while points are merged into it
     for student in students:
@@ -133,7 +135,6 @@ def _told_to_stop() -> Iterator[None]:
 
 def grade(student: str, limits: Limits) -> tuple[str, str]:
     """Let nbgrader grade one submission; returns the student, and why it failed or ""."""
-    PROCESSES.set_forkserver_preload(IMPORTED) if PROCESSES.get_start_method() == "forkserver" else None
     process = PROCESSES.Process(target=_autograde, args=(student,))
     process.start()
     reason = _watched(process, Path("autograded", student), limits)
@@ -156,7 +157,11 @@ def _autograde(student: str) -> None:
 
 def _watched(grading: Any, folder: Path, limits: Limits) -> str:
     """Wait until a process and all that it started have ended. Why they were ended, or ""."""
-    process = psutil.Process(grading.pid)
+    try:
+        process = psutil.Process(grading.pid)
+    except psutil.NoSuchProcess:  # it has ended already
+        grading.join()
+        return ""
     began, seen, reason = time.monotonic(), {process}, ""
     while grading.is_alive() and not reason:
         with contextlib.suppress(psutil.Error):
