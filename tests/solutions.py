@@ -470,10 +470,10 @@ def download_parallel(photos, folder, workers):
     "the notebook's list in place of the argument": ("not on the list that your function was given", """
 everything = photos
 """ + in_threads("download_photo, everything, repeat(folder)")),
-    "eight in a pool, the rest in a loop": ("only 8 of 47 items were ever in work beside another one", alone("""
-    with ThreadPoolExecutor(workers) as executor:
-        list(executor.map(download_photo, photos[:8], repeat(folder)))
-    for photo in photos[8:]:
+    "two in a pool, the rest in a loop": ("only 2 of 47 items were ever in work beside another one", alone("""
+    with ThreadPoolExecutor(2) as executor:  # they wait for each other; of eight, the last may come alone
+        list(executor.map(download_photo, photos[:2], repeat(folder)))
+    for photo in photos[2:]:
         download_photo(photo, folder)""")),
     "only the last thread is joined": ("returned before the work was done", SOME + alone("""
     for i in range(workers):
