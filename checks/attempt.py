@@ -132,13 +132,13 @@ class Attempt:
 
 
 def _end(old: Path) -> None:
-    """Let work that an attempt before left behind begin nothing more; where it was, its files are gone.
+    """Let work that an attempt before left behind begin nothing more, and delete what it has made.
 
-    Its journal stays: without one, what it did would be noted in the journal of the attempt that runs now.
+    The folder of its journal stays: without one, it would be noted in the journal of the attempt that runs now.
     """
     journal.stop(old)
     with contextlib.suppress(OSError):
-        for path in old.glob("*.*"):
+        for path in (*old.iterdir(), *(old / journal.JOURNAL).iterdir()):
             if path.is_file():
                 path.unlink()
 
