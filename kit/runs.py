@@ -318,12 +318,14 @@ def _in_a_pool(frame: FrameType | None) -> bool:
     """Whether an interrupt here could leave a pool with a lock that nobody gives back, or with workers that never end.
 
     as_completed() takes the locks of all futures one after the other, and no `finally` gives them back; a thread that
-    is joined counts as ended if its join() is interrupted; a Pool that is terminated at work may wait for ever.
+    is joined counts as ended if its join() is interrupted; a Pool that is terminated at work may wait for ever; the
+    tracker of multiprocessing, interrupted while it starts, ends unnoticed.
     """
-    while frame and frame.f_globals.get("__name__") == "threading":
-        frame = frame.f_back
-    module = str(frame.f_globals.get("__name__", "")) if frame else ""
-    return module.startswith(("concurrent.futures", "multiprocessing"))
+    while frame and frame.f_globals is not globals():
+        if str(frame.f_globals.get("__name__", "")).startswith(("concurrent.futures", "multiprocessing")):
+            return True
+        frame = frame.f_back  # it may be in a module that a pool calls: threading, signal, ...
+    return False
 
 
 def _empty(name: str) -> Path:

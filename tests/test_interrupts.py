@@ -49,7 +49,7 @@ PRELUDE = """
 from contextlib import suppress
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from itertools import repeat
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker, util
 from pathlib import Path
 import queue, signal, sys, threading
 import helpers
@@ -126,6 +126,17 @@ def resize_pressed(images, folder):
         held.wait()
         for future in as_completed(futures):
             future.result()
+
+def resize_tracked(images, folder):
+    resource_tracker._resource_tracker._stop()  # so that it is started again
+    plain = util.spawnv_passfds
+    def pressed(*arguments):
+        util.spawnv_passfds = plain
+        number = plain(*arguments)
+        signal.raise_signal(signal.SIGINT)  # arrives when multiprocessing no longer blocks it
+        return number
+    util.spawnv_passfds = pressed
+    resize_processes(images, folder)
 
 def resize_left(images, folder):
     executor = ProcessPoolExecutor(2, mp_context=get_context("spawn"))  # nobody shuts it down
@@ -278,9 +289,13 @@ def command(process: psutil.Process) -> str:
     return ""
 
 
+def tracks(process: psutil.Process) -> bool:
+    """Whether it is the tracker of multiprocessing, which lives as long as its parent. Not seen while it starts."""
+    return "resource_tracker" in command(process)
+
+
 def workers_of(place: Place) -> list[psutil.Process]:
-    """Processes below, but not the tracker of multiprocessing, which lives as long as its parent."""
-    return [child for child in place.process.children(recursive=True) if "resource_tracker" not in command(child)]
+    return [child for child in place.process.children(recursive=True) if not tracks(child)]
 
 
 @contextlib.contextmanager
@@ -309,7 +324,7 @@ def interrupted(place: Place, cell: str, begun: Callable[[], bool], alone: bool 
         place.process.send_signal(signal.SIGINT) if alone else place.interrupt()
         printed, end = running.result(PATIENCE)
     assert end.startswith("Interrupted: ") and "\n" not in end, (printed, end)
-    until(lambda: all(map(ended, workers)), f"{workers} had ended")
+    until(lambda: all(ended(process) or tracks(process) for process in workers), f"{workers} had ended")
     until(lambda: not workers_of(place), "no process was left, not even a zombie")
     assert "Traceback" not in place.complaints()
     return end
@@ -426,6 +441,15 @@ def test_an_interrupt_while_workers_start_shows_one_sentence(
         )
         assert told.startswith("Interrupted: resize, ")
     tried("interrupt while worker processes start", 2)
+
+
+@in_place("Terminal")
+def test_an_interrupt_while_the_tracker_of_multiprocessing_starts_leaves_nothing(place: Place, tried: Tried) -> None:
+    with begin(place, "timed_run(resize_tracked, many)") as running:
+        assert running.result(PATIENCE)[1].startswith("Interrupted: resize, ")
+    assert place.run("print(helpers.problems(timed_run(resize_processes, many[:8])))") == ("[]\n", "")
+    until(lambda: not workers_of(place), "no process was left, not even a zombie")  # as a tracker that was lost
+    tried("interrupt while the tracker of multiprocessing starts")
 
 
 @in_place("Terminal")
