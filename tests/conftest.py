@@ -131,12 +131,19 @@ def kernel(folder: Path, **environment: str) -> Iterator[Callable[[str], str]]:
         manager.shutdown_kernel(now=True)
 
 
+def within(seconds: float, condition: Callable[[], object]) -> bool:
+    """Whether something that another process does has happened before so many seconds were over."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def until(condition: Callable[[], object], what: str) -> None:
     """Wait for something that another process does."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.02)
+    assert within(PATIENCE, condition), f"waited in vain until {what}"
 
 
 def ended(process: psutil.Process) -> bool:
