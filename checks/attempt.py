@@ -32,6 +32,7 @@ from kit.files import CACHE
 from kit.runs import Run, timed_run, whole_microseconds
 
 KEPT = {"download": Path("images"), "resize": Path("thumbnails")}  # where the files of the serial run are
+SETTLE = 30  # seconds without anything new after which a thread or process that outlives the function is not waited for
 
 _numbers = itertools.count(1)  # of the attempts
 
@@ -126,7 +127,7 @@ class Attempt:
             if grown != size:
                 size, quiet = grown, time.monotonic()
             alive = (set(threading.enumerate()) - threads) | (set(multiprocessing.active_children()) - processes)
-            if time.monotonic() - quiet > (30 if alive else 1):
+            if time.monotonic() - quiet > (SETTLE if alive else 1):
                 break
             time.sleep(0.1)
 

@@ -130,6 +130,7 @@ def test_work_that_an_earlier_try_left_behind_is_no_part_of_the_next(run: Callab
     said = verdict(
         run,
         """
+        checks.attempt.SETTLE = 2
         go, left = threading.Event(), []
         def download_parallel(photos, folder, workers):
             def work():
@@ -145,6 +146,7 @@ def test_work_that_an_earlier_try_left_behind_is_no_part_of_the_next(run: Callab
     assert verdict(run, solutions.RIGHT_DOWNLOADS["executor map"], quiet=1).startswith("RIGHT: ")
     reason, swallowed = solutions.WRONG_DOWNLOADS["an exception of its own, swallowed"]
     said = verdict(run, textwrap.dedent(swallowed) + "    go.set()\n    left[0].join()\n", patience=0.5)
+    run("checks.attempt.SETTLE = 30")
     assert said.startswith("WRONG: ") and reason in said, said
 
 
