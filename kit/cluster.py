@@ -49,7 +49,7 @@ def cluster(workers: int, scheduler: str = "") -> Iterator[Executor]:
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
-            silence_logs=logging.ERROR,
+            silence_logs=logging.CRITICAL,  # else a heartbeat that comes while it closes is told as an error
         )
     with client:
         if scheduler:

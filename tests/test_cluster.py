@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import logging
 import os
 import re
 import subprocess
@@ -87,6 +88,16 @@ def outside(scheduler: Scheduler) -> Iterator[Dask]:
         dask = Dask(executor, distributed.Client.current())
         assert set(dask.workers().values()) == processes
         yield dask
+
+
+def complain(module: str) -> None:
+    logging.getLogger(module).error("Failed to communicate with scheduler during heartbeat.")
+
+
+def test_complaints_of_a_cluster_that_closes_do_not_get_into_the_notebook(capfd: pytest.CaptureFixture) -> None:
+    with cluster(1) as executor:
+        executor.submit(complain, "distributed.worker").result()
+    assert capfd.readouterr().err == ""
 
 
 # --- the same functions ---------------------------------------------------------------------------------------------
