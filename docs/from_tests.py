@@ -4,9 +4,8 @@ python -m pytest --junitxml=cache/tests.xml
 python docs/from_tests.py cache/tests.xml            write the table into docs/tests.md
 python docs/from_tests.py cache/tests.xml --check    only say whether docs/tests.md agrees (exit code 1 if not)
 
-A test that causes a fault says which one and how often, in pairs: record_property("fault", "connection reset"), then
-record_property("times", 12). The name is written out as one text, so that it can be found. Tests that failed or were
-skipped don't count.
+A test that causes a fault says which one and how often: record_property("connection reset", 12). The name is written
+out as one text, so that it can be found. Tests that failed or were skipped don't count.
 """
 
 from __future__ import annotations
@@ -26,10 +25,8 @@ def tried(report: Path) -> Counter[str]:
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - pytest wrote it
         if any(case.find(ending) is not None for ending in ("failure", "error", "skipped")):
             continue
-        said = [(entry.get("name"), entry.get("value", "")) for entry in case.iter("property")]
-        faults, numbers = ([value for name, value in said if name == kind] for kind in ("fault", "times"))
-        for fault, number in zip(faults, numbers, strict=True):
-            times[fault] += int(number)
+        for entry in case.iter("property"):
+            times[entry.get("name", "")] += int(entry.get("value", ""))
     return times
 
 

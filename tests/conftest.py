@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import multiprocessing
 import os
 import re
 import shutil
@@ -15,14 +16,15 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 from pathlib import Path
 
 import psutil
 import pytest
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import run_kernel
 from PIL import Image
 from published import published
 from xdist.scheduler import LoadScopeScheduling
@@ -105,30 +107,22 @@ def copy_project(folder: Path, pictures: Path, **options: int | str) -> None:
 @contextlib.contextmanager
 def kernel(folder: Path, **environment: str) -> Iterator[Callable[[str], str]]:
     """A Jupyter kernel in this folder: a function that runs a cell and returns what it prints, or its traceback."""
-    manager = KernelManager()
-    manager.start_kernel(cwd=str(folder), env=os.environ | environment)
-    client = manager.blocking_client()
-    client.start_channels()
+    with run_kernel(startup_timeout=120, cwd=str(folder), env=os.environ | environment) as client:
 
-    def run(cell: str) -> str:
-        printed = []
+        def run(cell: str) -> str:
+            printed = []
 
-        def note(message: dict) -> None:
-            content = message["content"]
-            if message["msg_type"] == "stream" and content["name"] == "stdout":
-                printed.append(content["text"])
-            elif message["msg_type"] == "error":
-                printed.append("\n".join(content["traceback"]))
+            def note(message: dict) -> None:
+                content = message["content"]
+                if message["msg_type"] == "stream" and content["name"] == "stdout":
+                    printed.append(content["text"])
+                elif message["msg_type"] == "error":
+                    printed.append("\n".join(content["traceback"]))
 
-        client.execute_interactive(cell, timeout=300, output_hook=note)
-        return "".join(printed)
+            client.execute_interactive(cell, timeout=300, output_hook=note)
+            return "".join(printed)
 
-    try:
-        client.wait_for_ready(timeout=120)
         yield run
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
 
 
 def within(seconds: float, condition: Callable[[], object]) -> bool:
@@ -203,6 +197,11 @@ def download_serial(photos: list[helpers.Photo], folder: Path) -> None:
 def resize_serial(paths: list[Path], folder: Path, size: int = 200) -> None:
     for path in paths:
         helpers.make_thumbnail(path, folder, size)
+
+
+def resize_processes(paths: list[Path], folder: Path, method: str = "spawn") -> None:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as executor:
+        list(executor.map(helpers.make_thumbnail, paths, repeat(folder), repeat(200)))
 
 
 def download_threads(photos: list[helpers.Photo], folder: Path) -> None:

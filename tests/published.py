@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,10 @@ def unpack_published(folder: Path, *paths: str) -> None:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(published(name))
+
+
+def cell(notebook: dict[str, Any], cell_id: str) -> Any:
+    return next(cell for cell in notebook["cells"] if cell["id"] == cell_id)
 
 
 def _git(*command: str) -> bytes:

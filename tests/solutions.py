@@ -212,8 +212,7 @@ def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(workers) as executor:
         return list(executor.map(one, photos))
 """,
-    "threads and a queue": """
-def download_parallel(photos, folder, workers):
+    "threads and a queue": alone("""
     todo = queue.Queue()
     for photo in photos:
         todo.put(photo)
@@ -224,7 +223,7 @@ def download_parallel(photos, folder, workers):
             except queue.Empty:
                 return
             download_photo(photo, folder)
-    threads = [threading.Thread(target=work) for _ in range(workers)]""" + STARTED_AND_JOINED,
+    threads = [threading.Thread(target=work) for _ in range(workers)]""" + STARTED_AND_JOINED),
     "batches": """
 def batch(photos, folder):
     return [download_photo(photo, folder) for photo in photos]
@@ -273,15 +272,11 @@ RIGHT_RESIZES = {
     "forkserver": in_processes(
         "make_thumbnail, paths, repeat(folder), repeat(size)", pool=SPAWN.replace("spawn", "forkserver")
     ),
-    "Processes with slices": """
-def resize_parallel(paths, folder, size, workers):
+    "Processes with slices": alone("""
     context = get_context("spawn")
     processes = [context.Process(target=helpers_loop, args=(paths[i::workers], folder, size)) for i in range(workers)]
     [process.start() for process in processes]
-    [process.join() for process in processes]
-
-from loops import helpers_loop
-""",
+    [process.join() for process in processes]""", RESIZE) + "\nfrom loops import helpers_loop\n",
     "joblib processes with a function of the notebook": """
 import joblib
 def resize_one(path, folder, size):
@@ -321,12 +316,10 @@ def resize_parallel(paths, folder, size, workers):
             os._exit(0)
     [os.wait() for _ in range(workers)]""", RESIZE),
     "executor map with chunks": in_processes("make_thumbnail, paths, repeat(folder), repeat(size), chunksize=8"),
-    "submit and as_completed": """
-def resize_parallel(paths, folder, size, workers):
+    "submit and as_completed": alone("""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
         for future in as_completed([executor.submit(make_thumbnail, path, folder, size) for path in paths]):
-            future.result()
-""",
+            future.result()""", RESIZE),
     "Pool starmap": in_pool("pool.starmap(make_thumbnail, [(path, folder, size) for path in paths])"),
     "Pool imap_unordered": "\nfrom functools import partial" + in_pool(
         "for outcome in pool.imap_unordered(partial(make_thumbnail, folder=folder, size=size), paths, chunksize=4):",
@@ -337,13 +330,11 @@ import joblib
 def resize_parallel(paths, folder, size, workers):
     joblib.Parallel(workers)(joblib.delayed(make_thumbnail)(path, folder, size) for path in paths)
 """,
-    "Dask": """
-def resize_parallel(paths, folder, size, workers):
+    "Dask": alone("""
     from dask.distributed import Client
     with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
         futures = [client.submit(make_thumbnail, path, folder, size, pure=False) for path in paths]
-        client.gather(futures)
-""",
+        client.gather(futures)""", RESIZE),
 }  # fmt: skip
 
 NOTES = {  # name of a right solution -> what its verdict says besides
@@ -366,9 +357,8 @@ WRONG_DOWNLOADS = {
     for photo in photos:
         executor.submit(download_photo, photo, folder)""")),
     "called instead of passed to submit": ("called instead of passed", submitted("download_photo(photo, folder)")),
-    "called instead of passed to a thread": ("called instead of passed", """
-def download_parallel(photos, folder, workers):
-    threads = [threading.Thread(target=download_photo(photo, folder)) for photo in photos]""" + STARTED_AND_JOINED),
+    "called instead of passed to a thread": ("called instead of passed", alone("""
+    threads = [threading.Thread(target=download_photo(photo, folder)) for photo in photos]""" + STARTED_AND_JOINED)),
     "the serial loop again": ("by the notebook's own thread", alone("""
     for photo in photos:
         download_photo(photo, folder)""")),
@@ -550,20 +540,16 @@ def download_parallel(photos, folder, workers):
     import nest
     nest.run(everything())
 """),
-    "mkdir if not exists, last chunk dropped": ("never done: nothing was saved", """
-def download_parallel(photos, folder, workers):
+    "mkdir if not exists, last chunk dropped": ("never done: nothing was saved", alone("""
     if not os.path.exists(folder):
         os.makedirs(folder)
     n = len(photos) // 7
     with ThreadPoolExecutor(7) as e:
         for i in range(7):
-            e.submit(lambda ps: [download_photo(p, folder) for p in ps], photos[i * n : (i + 1) * n])
-"""),
-    "map returned, arguments missing": ("nobody looked at them", """
-def download_parallel(photos, folder, workers):
+            e.submit(lambda ps: [download_photo(p, folder) for p in ps], photos[i * n : (i + 1) * n])""")),
+    "map returned, arguments missing": ("nobody looked at them", alone("""
     with ThreadPoolExecutor(workers) as executor:
-        return executor.map(download_photo, photos)
-"""),
+        return executor.map(download_photo, photos)""")),
     "suppress": ("47 calls of download_photo stopped with an exception", """
 import contextlib
 def one(p):
@@ -589,20 +575,16 @@ import itertools
 def download_parallel(photos, folder, workers):
     return itertools.starmap(download_photo, zip(photos, repeat(folder)))
 """),
-    "run in place of start": ("begun by start(), not by run()", """
-def download_parallel(photos, folder, workers):
+    "run in place of start": ("begun by start(), not by run()", alone("""
     for photo in photos:
-        threading.Thread(target=download_photo, args=(photo, folder)).run()
-"""),
-    "back to a loop after an error": ("If your function goes back to a loop after an error", """
-def download_parallel(photos, folder, workers):
+        threading.Thread(target=download_photo, args=(photo, folder)).run()""")),
+    "back to a loop after an error": ("If your function goes back to a loop after an error", alone("""
     try:
         with ThreadPoolExecutor(workers) as executor:
             list(executor.map(download_photo, photos, folder))
     except TypeError:
         for photo in photos:
-            download_photo(photo, folder)
-"""),
+            download_photo(photo, folder)""")),
     "own saving, other names": ("download_photo did not write them", """
 import urllib.request
 def download_parallel(photos, folder, workers):
@@ -622,20 +604,17 @@ def download_parallel(photos, folder, workers):
     with ThreadPoolExecutor(workers) as executor:
         executor.submit(asyncio.run, everything(photos, folder)).result()
 """),
-    "a lambda sees the last photo": ("A lambda sees a loop's variable", """
-def download_parallel(photos, folder, workers):
+    "a lambda sees the last photo": ("A lambda sees a loop's variable", alone("""
     threads = [threading.Thread(target=lambda: download_photo(photo, folder)) for photo in photos]"""
-        + STARTED_AND_JOINED),
-    "the rest after the last full batch": ("for threads and processes of your own, join() each", """
-def download_parallel(photos, folder, workers):
+        + STARTED_AND_JOINED)),
+    "the rest after the last full batch": ("for threads and processes of your own, join() each", alone("""
     batch = []
     for photo in photos:
         batch.append(threading.Thread(target=download_photo, args=(photo, folder)))
         batch[-1].start()
         if len(batch) == workers:
             [thread.join() for thread in batch]
-            batch = []
-"""),
+            batch = []""")),
     "an await in a loop": ("`await` in", """
 import asyncio
 async def everything(photos, folder):

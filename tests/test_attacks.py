@@ -102,8 +102,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 def test_a_bomb_is_refused(
     tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, name: str, record_property: Callable
 ) -> None:
-    record_property("fault", "PNG text that unpacks to 200 MB" if "text" in name else "decompression bomb")
-    record_property("times", 1)
+    record_property("PNG text that unpacks to 200 MB" if "text" in name else "decompression bomb", 1)
     path = tmp_path / "bomb.jpg"
     path.write_bytes(BOMBS[name]())
     assert path.stat().st_size < 1_000_000
@@ -119,8 +118,7 @@ def test_a_bomb_is_refused(
 def test_the_largest_picture_that_is_no_bomb_fits_into_memory(
     tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, progressive: bool, record_property: Callable
 ) -> None:
-    record_property("fault", "JPEG of 178 million pixels")
-    record_property("times", 1)
+    record_property("JPEG of 178 million pixels", 1)
     path = tmp_path / "large.jpg"
     path.write_bytes(jpeg_of(13_350, 13_350, progressive=progressive))
     outcome = workers.submit(make_thumbnail, path, folder, 200).result(timeout=60)
@@ -131,8 +129,7 @@ def test_the_largest_picture_that_is_no_bomb_fits_into_memory(
 def test_without_enough_memory_the_outcome_says_so_and_the_worker_goes_on(
     tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, record_property: Callable
 ) -> None:
-    record_property("fault", "too little memory for a large picture")
-    record_property("times", 1)
+    record_property("too little memory for a large picture", 1)
     path = tmp_path / "large.png"
     path.write_bytes(png_of(9_000, 9_000))
     outcome = workers.submit(with_little_memory, path, folder).result(timeout=60)
@@ -180,8 +177,7 @@ ODD: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_image_gets_a_thumbnail(tmp_path: Path, folder: Path, name: str, record_property: Callable) -> None:
-    record_property("fault", name)
-    record_property("times", 1)
+    record_property(name, 1)
     path = tmp_path / "odd.jpg"
     path.write_bytes(ODD[name]())
     upright = gradient().transpose(Image.Transpose.ROTATE_270) if "EXIF" in name else gradient()
@@ -190,8 +186,7 @@ def test_an_odd_image_gets_a_thumbnail(tmp_path: Path, folder: Path, name: str, 
 
 @pytest.mark.parametrize("adobe", [None, 0, 1, 2, 255])
 def test_cmyk_is_what_pillow_sees(tmp_path: Path, folder: Path, adobe: int | None, record_property: Callable) -> None:
-    record_property("fault", "CMYK with an Adobe marker")
-    record_property("times", 1)
+    record_property("CMYK with an Adobe marker", 1)
     path = tmp_path / "odd.jpg"
     path.write_bytes(cmyk(adobe))
     with Image.open(path) as image:
@@ -259,8 +254,7 @@ def attack(folder: Path, numbers: range) -> Counter[str]:
 def test_fuzzed_jpegs_neither_kill_a_worker_nor_leave_half_a_thumbnail(
     tmp_path: Path, folder: Path, workers: ProcessPoolExecutor, record_property: Callable
 ) -> None:
-    record_property("fault", "fuzzed JPEG")
-    record_property("times", FUZZED)
+    record_property("fuzzed JPEG", FUZZED)
     parts = [range(start, start + 500) for start in range(0, FUZZED, 500)]
     ends = sum(workers.map(attack, [tmp_path] * len(parts), parts), Counter())
     assert ends.total() == FUZZED

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ import pytest
 import test_saved
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from published import published
-from test_browser import CHROMIUM, FLAGS, WINDOW
+from test_browser import WINDOW, page  # noqa: F401 - the fixture
 
 from benchmarks import classroom
 from checks import saved
@@ -106,19 +106,10 @@ def test_the_table_has_a_row_a_student(report: tuple[list[dict[str, Any]], Path]
 # --- in a browser ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium here: on Debian and Ubuntu, apt-get install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield chromium.new_page(viewport=WINDOW)
-        chromium.close()
-
-
 @pytest.fixture
-def opened(report: tuple[list[dict[str, Any]], Path], browser: Page) -> Page:
+def opened(report: tuple[list[dict[str, Any]], Path], request: pytest.FixtureRequest) -> Page:
     """The report, opened from the disk."""
+    browser = request.getfixturevalue("page")
     browser.goto((report[1] / "index.html").as_uri())
     browser.evaluate("localStorage.clear()")
     return browser
@@ -288,8 +279,8 @@ def test_hostile_submissions_are_rows_that_say_so(made: list[bytes], tmp_path: P
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert f"{len(HOSTILE) + 2} submissions: {len(HOSTILE)} can't be read" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"in", "class"}
-    page = (tmp_path / "class" / "index.html").read_text(encoding="utf-8")
-    assert page.count("<script") == 2 and "<img" not in page.partition("<script>")[0]
+    shown = (tmp_path / "class" / "index.html").read_text(encoding="utf-8")
+    assert shown.count("<script") == 2 and "<img" not in shown.partition("<script>")[0]
     with (tmp_path / "class" / "class.csv").open(encoding="utf-8-sig", newline="") as file:
         table = {line["file"]: line for line in csv.DictReader(file)}
     assert "'=HYPERLINK(1)" in {line["student"] for line in table.values()}

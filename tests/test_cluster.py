@@ -172,14 +172,6 @@ def test_equal_calls_are_computed_again(here: Dask, tmp_path: Path) -> None:
     assert sorted(map(int, noted)) == sorted([*numbers, *numbers])
 
 
-def test_no_more_than_the_limit_is_with_the_scheduler(here: Dask) -> None:
-    sent: list[int] = []
-    items = (sent.append(number) or number for number in range(60))
-    for number, _ in enumerate(as_done(here.executor, abs, items, limit=5)):
-        assert 1 <= len(sent) - number <= 5
-    assert number == 59
-
-
 # --- a worker is lost -------------------------------------------------------------------------------------------------
 
 

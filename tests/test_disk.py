@@ -7,19 +7,18 @@ the size of files (RLIMIT_FSIZE) stands in for a full disk, and what needs a sec
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from conftest import ROOT, download_threads, one_line
+from conftest import ROOT, download_threads, one_line, resize_processes
 from PIL import Image
 
 import helpers
@@ -69,11 +68,6 @@ def fill(path: Path) -> None:
             pass
 
 
-def resize_some(paths: list[Path], folder: Path) -> None:
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
-        list(executor.map(make_thumbnail, paths, [folder] * len(paths), [200] * len(paths)))
-
-
 def assert_whole(outcomes: list[Outcome], folder: Path, reasons: tuple[str, ...]) -> None:
     """Each is done, with a whole file, or failed for one of these reasons, without; and nothing else is left."""
     done = [outcome for outcome in outcomes if outcome.status is Status.DONE]
@@ -94,8 +88,7 @@ def assert_whole(outcomes: list[Outcome], folder: Path, reasons: tuple[str, ...]
 def test_on_a_full_disk_each_download_is_whole_or_failed_and_goes_on_when_there_is_room(
     photos: list[Photo], tmp_path: Path, record_property: Callable, threads: int
 ) -> None:
-    record_property("fault", "disk full")
-    record_property("times", len(photos))
+    record_property("disk full", len(photos))
     folder = tmp_path / "disk"
     with disk(folder, ROOM, limit=True), ThreadPoolExecutor(threads) as executor:
         outcomes = list(executor.map(download_photo, photos, [folder] * len(photos)))
@@ -109,8 +102,7 @@ def test_on_a_full_disk_each_download_is_whole_or_failed_and_goes_on_when_there_
 
 
 def test_on_a_full_disk_a_thumbnail_fails_and_leaves_nothing(tmp_path: Path, record_property: Callable) -> None:
-    record_property("fault", "disk full")
-    record_property("times", 1)
+    record_property("disk full", 1)
     Image.effect_noise((1000, 1000), 90).save(tmp_path / "noise.png")
     folder = tmp_path / "disk"
     with disk(folder, ROOM, limit=True):
@@ -124,8 +116,7 @@ def test_on_a_full_disk_a_thumbnail_fails_and_leaves_nothing(tmp_path: Path, rec
 def test_a_timed_run_on_a_full_disk_says_so_and_does_not_count(
     photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
 ) -> None:
-    record_property("fault", "disk full")
-    record_property("times", len(photos))
+    record_property("disk full", len(photos))
     folder = tmp_path / "disk"
     with disk(folder, ROOM, limit=True):
         monkeypatch.chdir(folder)
@@ -142,8 +133,7 @@ def test_a_timed_run_on_a_full_disk_says_so_and_does_not_count(
 
 
 def test_metadata_that_find_no_room_keep_the_rest(source: Source, tmp_path: Path, record_property: Callable) -> None:
-    record_property("fault", "disk full")
-    record_property("times", 1)
+    record_property("disk full", 1)
     folder = tmp_path / "disk"
     with disk(folder, ROOM):
         helpers.collect_photos(source, 30, False, folder)
@@ -186,8 +176,7 @@ def assert_every_step_says(
 def test_on_a_read_only_disk_every_step_says_so(
     photos: list[Photo], source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
 ) -> None:
-    record_property("fault", "folder read-only")
-    record_property("times", 7)
+    record_property("folder read-only", 7)
     folder = tmp_path / "stick"
     with disk(folder, 20_000_000):
 
@@ -215,8 +204,7 @@ WITHOUT = "TESTED_WITHOUT_CAP_DAC_OVERRIDE"
 def test_without_permission_every_step_says_so(
     photos: list[Photo], source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
 ) -> None:
-    record_property("fault", "no permission")
-    record_property("times", 7)
+    record_property("no permission", 7)
     if may_write_anywhere():  # so this test runs once more, without that right
         assert WITHOUT not in os.environ, "the right to write anywhere was not given up"
         given_up = [shutil.which("setpriv"), "--bounding-set=-dac_override,-dac_read_search"]
@@ -251,8 +239,7 @@ def test_a_folder_is_made_and_its_loss_is_told(photos: list[Photo], tmp_path: Pa
     run = timed_run(download_threads, photos[:3])
     assert " stopped at in the way: File exists. " in one_line(FileProblem, helpers.keep, run, "in the way")
     assert len(helpers.keep(run, "images")) == 3
-    record_property("fault", "folder missing")
-    record_property("times", 4)
+    record_property("folder missing", 4)
 
 
 @pytest.mark.parametrize("trouble", [OSError, ValueError, KeyboardInterrupt, SystemExit])
@@ -312,15 +299,13 @@ def test_images_may_be_on_another_disk_and_what_does_not_fit_there_stays_and_is_
         assert digests(Path("images")) == run.files
         assert not run.folder.exists()
     for fault in ("disk full", "images/ on another disk"):
-        record_property("fault", fault)
-        record_property("times", len(photos))
+        record_property(fault, len(photos))
 
 
 def test_the_whole_way_works_in_a_folder_with_any_name(
     photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
 ) -> None:
-    record_property("fault", "path with spaces and non-ASCII characters")
-    record_property("times", 1)
+    record_property("path with spaces and non-ASCII characters", 1)
     folder = tmp_path / "-Zoë's  Fotos & 写真; 100 % [neu] 🏔"
     folder.mkdir()
     shutil.copy(ROOT / "config.ini.example", folder)
@@ -329,7 +314,7 @@ def test_the_whole_way_works_in_a_folder_with_any_name(
     assert Path("config.ini").read_bytes() == Path("config.ini.example").read_bytes()
     assert helpers.load_settings().photos == 1500
     paths = helpers.keep(timed_run(download_threads, photos), "images")
-    run = timed_run(resize_some, paths)
+    run = timed_run(resize_processes, paths)
     assert problems(run) == []
     assert [path.name for path in helpers.keep(run, "thumbnails")] == [path.name for path in paths]
     monkeypatch.chdir(tmp_path)

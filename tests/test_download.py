@@ -118,8 +118,7 @@ def test_same_photo_from_many_threads_at_once_is_one_whole_file(photo: Photo, fo
 def test_bytes_after_the_announced_length_spoil_neither_this_photo_nor_the_next(
     server: PracticeServer, photos: list[Photo], folder: Path, record_property: Callable
 ) -> None:
-    record_property("fault", "body longer than announced")
-    record_property("times", 1)
+    record_property("body longer than announced", 1)
     expected = [served(photo) for photo in photos[:2]]
     break_photo(server, photos[0], fault="long")
     first, second = (download_photo(photo, folder) for photo in photos[:2])
@@ -198,8 +197,7 @@ def test_bad_id_never_becomes_a_path(
     assert (outcome.status, outcome.error, outcome.path) == (Status.FAILED, "the id can't be a file name", "")
     assert server.stats()["images"] == asked
     assert files(folder.parent) == []
-    record_property("fault", "id that attacks")
-    record_property("times", 1)
+    record_property("id that attacks", 1)
 
 
 @pytest.mark.parametrize("obstacle", ["missing", "a file"])

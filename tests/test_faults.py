@@ -157,8 +157,7 @@ def test_trouble_is_overcome_if_it_passes_and_else_fails_alone(
     assert max(outcome.tries for outcome in always) <= min(TRIES, tries + BROKEN_OFF)
     assert_kept(faulty, faulty.once.get(name, []), True)
     assert_kept(faulty, faulty.always[name], False)
-    record_property("fault", name)
-    record_property("times", len(once) + len(always) * tries)
+    record_property(name, len(once) + len(always) * tries)
 
 
 @pytest.mark.parametrize(("name", "rule", "change"), BROKEN, ids=[name for name, *_ in BROKEN])
@@ -180,8 +179,7 @@ def test_a_broken_middle_arrives_as_it_came_and_becomes_a_thumbnail_or_a_failure
         else:
             assert re.match(r"the image is broken: \w", thumbnail.error)
             assert not (tmp_path / path.name).exists()
-    record_property("fault", name)
-    record_property("times", 2 * EACH)
+    record_property(name, 2 * EACH)
 
 
 def test_the_run_tells_how_many_retries_it_took_and_that_it_does_not_count(faulty: Faulty) -> None:
@@ -221,8 +219,7 @@ def test_an_api_that_hangs_is_given_up(
         assert all(LATE in text for text in executor.map(ask, [rule["fault"] for _, rule in slow]))
     assert server.stats()["requests"] - asked == len(slow) * 2
     assert caplog.records == []  # a notebook would show them, with tracebacks
-    record_property("fault", "API that hangs")
-    record_property("times", len(slow) * 2)
+    record_property("API that hangs", len(slow) * 2)
 
 
 # --- 1,500 photos ------------------------------------------------------------------------------------------------
@@ -260,8 +257,7 @@ def test_with_five_percent_of_all_answers_faulty_all_1500_photos_arrive_whole(
     assert len({path.name for path in paths}) == 1500
     assert digests(Path("images")) <= digests(pictures)
     shutil.rmtree("images")  # 250 MB
-    record_property("fault", "1,500 photos in 32 threads, 5 % of the answers faulty in 16 ways")
-    record_property("times", retries)
+    record_property("1,500 photos in 32 threads, 5 % of the answers faulty in 16 ways", retries)
 
 
 # --- ids and addresses that attack -------------------------------------------------------------------------------
@@ -313,5 +309,4 @@ def test_hostile_answers_reach_no_other_host_no_other_folder_and_get_no_key(
         "redirect to another host": 1,
     }  # fmt: skip
     for fault, times in counts.items():
-        record_property("fault", fault)
-        record_property("times", times)
+        record_property(fault, times)

@@ -37,7 +37,7 @@ from conftest import (
     until,
     within,
 )
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import start_new_kernel
 
 import helpers
 import practice
@@ -225,11 +225,7 @@ class Kernel:
 
     def __init__(self, folder: Path, environment: dict[str, str]):
         self.folder = folder
-        self.manager = KernelManager()
-        self.manager.start_kernel(cwd=str(folder), env=environment)
-        self.client = self.manager.blocking_client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=PATIENCE)
+        self.manager, self.client = start_new_kernel(PATIENCE, cwd=str(folder), env=environment)
         self.process = psutil.Process(self.manager.provisioner.pid)
         self.errors: list[str] = []
 
@@ -260,8 +256,7 @@ def tried(record_property: Callable[[str, object], None]) -> Tried:
     """Count a fault that was caused, for docs/tests.md."""
 
     def tried(fault: str, times: int = 1) -> None:
-        record_property("fault", fault)
-        record_property("times", times)
+        record_property(fault, times)
 
     return tried
 

@@ -113,12 +113,6 @@ def pipelined(photos: list[Photo], images: Path, thumbnails: Path) -> None:
     assert len(list(both(photos, images, thumbnails))) == len(photos)
 
 
-@pytest.fixture
-def thumbnails(tmp_path: Path) -> Path:
-    (folder := tmp_path / "thumbnails").mkdir()
-    return folder
-
-
 def test_does_the_work_of_both_stages(photos: list[Photo]) -> None:
     download, resize = runs = timed_pipeline(pipelined, photos)
     assert [problems(run) for run in runs] == [[], []]
@@ -138,7 +132,7 @@ def test_less_work_is_not_compared(photos: list[Photo]) -> None:
         compare(timed_run(resize_serial, sorted(download.folder.glob("*.jpg"))), resize)
 
 
-def test_thumbnails_are_made_before_the_last_photo_comes(photos: list[Photo], tmp_path: Path, thumbnails: Path) -> None:
+def test_thumbnails_are_made_before_the_last_photo_comes(photos: list[Photo], tmp_path: Path, folder: Path) -> None:
     """One photo is held back until the thumbnails of all others are there."""
     others_are_there = threading.Event()
 
@@ -148,18 +142,18 @@ def test_thumbnails_are_made_before_the_last_photo_comes(photos: list[Photo], tm
 
     with ThreadPoolExecutor(1) as consumer:
         try:
-            outcomes = consumer.submit(list, both(photos, tmp_path, thumbnails, download=held_back))
-            until(lambda: len(list(thumbnails.glob("*.jpg"))) == len(photos) - 1, "all other thumbnails were there")
+            outcomes = consumer.submit(list, both(photos, tmp_path, folder, download=held_back))
+            until(lambda: len(list(folder.glob("*.jpg"))) == len(photos) - 1, "all other thumbnails were there")
             assert not (tmp_path / f"{photos[0].id}.jpg").exists()
         finally:
             others_are_there.set()
     assert {outcome.status for outcome in outcomes.result()} == {Status.DONE}
-    assert len(outcomes.result()) == len(photos) == len(list(thumbnails.glob("*.jpg")))
+    assert len(outcomes.result()) == len(photos) == len(list(folder.glob("*.jpg")))
 
 
-def test_a_slow_second_stage_holds_the_first_one_back(photos: list[Photo], tmp_path: Path, thumbnails: Path) -> None:
+def test_a_slow_second_stage_holds_the_first_one_back(photos: list[Photo], tmp_path: Path, folder: Path) -> None:
     """Nobody takes thumbnails out after the first one: only as many photos are downloaded as the limits allow."""
-    results = both(photos, tmp_path, thumbnails, threads=2, processes=1, waiting=4)
+    results = both(photos, tmp_path, folder, threads=2, processes=1, waiting=4)
     next(results)
     results.close()
     arrived = len(list(tmp_path.glob("*.jpg")))
@@ -167,18 +161,18 @@ def test_a_slow_second_stage_holds_the_first_one_back(photos: list[Photo], tmp_p
 
 
 def test_a_photo_that_was_there_gets_its_thumbnail_and_one_that_is_gone_is_yielded(
-    photos: list[Photo], tmp_path: Path, thumbnails: Path
+    photos: list[Photo], tmp_path: Path, folder: Path
 ) -> None:
     download_serial(photos[:10], tmp_path)
     photos = [*photos[:5], Photo("gone", photos[0].url.rpartition("/")[0] + "/photo-gone"), *photos[5:]]
-    found = list(both(photos, tmp_path, thumbnails))
+    found = list(both(photos, tmp_path, folder))
     assert [outcome.item for outcome in found if outcome.status is Status.GONE] == ["gone"]
-    assert len(list(thumbnails.glob("*.jpg"))) == len(found) - 1 == len(photos) - 1
+    assert len(list(folder.glob("*.jpg"))) == len(found) - 1 == len(photos) - 1
 
 
-def test_stopping_leaves_whole_files_and_no_process(photos: list[Photo], tmp_path: Path, thumbnails: Path) -> None:
+def test_stopping_leaves_whole_files_and_no_process(photos: list[Photo], tmp_path: Path, folder: Path) -> None:
     before = multiprocessing.active_children()
-    for _ in both(photos, tmp_path, thumbnails):
+    for _ in both(photos, tmp_path, folder):
         break  # the generator is closed here
     assert multiprocessing.active_children() == before
     assert not list(tmp_path.rglob("*.part"))

@@ -212,8 +212,7 @@ def test_the_quota_is_whole_again_after_the_hour(start: Start) -> None:
     *(f"&w=50&{odd}" for odd in ("w=0", "w=-5", "w=x", "w=1e3", "w=1000000000", "q=0", "q=x", "fit=crop", "fm=png")),
 ])  # fmt: skip
 def test_an_impossible_parameter_is_refused(server, record: dict, target: str, record_property) -> None:
-    record_property("fault", "practice server: odd parameters and methods")
-    record_property("times", 1)
+    record_property("practice server: odd parameters and methods", 1)
     if target.startswith("/"):
         answer = ask(server, target)
         assert re.fullmatch(r"\w+ does not have a valid value", *answer.json()["errors"])
@@ -317,8 +316,7 @@ def test_another_host_name_is_refused(server, image: tuple[str, bytes]) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW", "get", "G ET", "<script>", "X" * 5000])
 def test_another_method_is_refused(server, image: tuple[str, bytes], method: str, record_property) -> None:
-    record_property("fault", "practice server: odd parameters and methods")
-    record_property("times", 2)
+    record_property("practice server: odd parameters and methods", 2)
     before = server.stats()
     for base, target in ((server.api, "/photos"), (server.images, image[0])):
         head, body = send(server, base, target, method)
@@ -335,8 +333,7 @@ def test_another_method_is_refused(server, image: tuple[str, bytes], method: str
     *(f"/photos/{name}" for name in (KNOWN.swapcase(), KNOWN + "A", KNOWN + "/downloads")),
 ])  # fmt: skip
 def test_an_odd_path_is_404_and_never_a_file(server, target: str, record_property) -> None:
-    record_property("fault", "practice server: path traversal and odd paths")
-    record_property("times", 2)
+    record_property("practice server: path traversal and odd paths", 2)
     for base in (server.api, server.images):
         head, body = send(server, base, target.format(version=server.version))
         assert head.startswith(b"HTTP/1.1 404 ")
@@ -371,8 +368,7 @@ BAD = {
 
 @pytest.mark.parametrize("number, name", list(enumerate(BAD)))
 def test_a_bad_client_does_not_disturb_others(server, image: tuple, number: int, name: str, record_property) -> None:
-    record_property("fault", "practice server: huge headers, garbage, half requests")
-    record_property("times", 10)
+    record_property("practice server: huge headers, garbage, half requests", 10)
     for base in (server.api, server.images):
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(connect(base)) for _ in range(5)]
@@ -388,8 +384,7 @@ def test_a_bad_client_does_not_disturb_others(server, image: tuple, number: int,
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems allow a process fewer connections")
 def test_500_slow_clients_at_once_are_all_served(server, image: tuple[str, bytes], record_property) -> None:
-    record_property("fault", "practice server: 500 connections at once")
-    record_property("times", 500)
+    record_property("practice server: 500 connections at once", 500)
     request = request_for(server, server.images, image[0])
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(connect(server.images)) for _ in range(500)]

@@ -113,8 +113,7 @@ def test_trouble_that_no_other_try_mends_is_told_at_once_and_with_its_remedy(
     assert outcome == ["failed", words, 1]
     assert max(host.tunnels.values(), default=0) <= 1
     assert (host.requests, host.leaks) == ({}, [])
-    record_property("fault", name)
-    record_property("times", 2)
+    record_property(name, 2)
 
 
 def test_the_process_that_met_them_all_goes_on_when_all_is_right(
@@ -182,5 +181,4 @@ def test_the_whole_notebook_with_a_key_behind_a_proxy_while_some_photos_are_gone
     assert asked == {index: 2 + (index < 10) for index in wanted}  # serial, in parallel, and the first ten once before
     written = [texts.encode(), *(path.read_bytes() for path in folder.rglob("*") if path.is_file())]
     assert not [text for text in written if KEY.encode() in text or LOGIN.encode() in text]
-    record_property("fault", "access key behind a proxy that wants a password")
-    record_property("times", PHOTOS)
+    record_property("access key behind a proxy that wants a password", PHOTOS)

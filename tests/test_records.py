@@ -240,8 +240,7 @@ SPARSE = {
 
 @pytest.mark.parametrize("name", SPARSE)
 def test_the_cells_run_on_sparse_records(explore: Callable, name: str, record_property: Callable) -> None:
-    record_property("fault", f"metadata: {name}")
-    record_property("times", 1)
+    record_property(f"metadata: {name}", 1)
     variables, bars, told = explore([SPARSE[name][0] | {"id": f"photo-{n}"} for n in range(2)])
     assert len(bars) == SPARSE[name][1]
     assert told.count("the records hold nothing") + told.count("RIGHT: ") == 5 and "WRONG" not in told
@@ -259,5 +258,4 @@ def test_the_cells_run_on_odd_records(explore: Callable, record_property: Callab
         explore([record | {"id": f"photo-{n}"} for n, record in enumerate(records)])
 
     run()
-    record_property("fault", "metadata: missing, new, null and odd fields")
-    record_property("times", times)
+    record_property("metadata: missing, new, null and odd fields", times)

@@ -11,14 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import repeat
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import PATIENCE, ROOT, download_serial, download_threads, resize_serial, source_of
+from conftest import PATIENCE, ROOT, download_serial, download_threads, resize_processes, resize_serial, source_of
 
 import checks
 import helpers
@@ -39,11 +38,6 @@ def resize_threads(images: list[Path], folder: Path, size: int = 200) -> None:
 
     with ThreadPoolExecutor(4) as executor:
         list(executor.map(work, (images[n::4] for n in range(4))))
-
-
-def resize_processes(images: list[Path], folder: Path, method: str = "spawn") -> None:
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as executor:
-        list(executor.map(helpers.make_thumbnail, images, repeat(folder), repeat(200)))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from conftest import ROOT
 from PIL import Image
-from published import published
+from published import cell, published
 
 from benchmarks import classroom
 from checks import saved
@@ -48,10 +48,6 @@ def looked_at(notebook: Notebook | bytes) -> list[str]:
 
 
 # --- changes: what somebody might do to a notebook before handing it in --------------------------------------------
-
-
-def cell(notebook: Notebook, cell_id: str) -> dict:
-    return next(cell for cell in notebook["cells"] if cell["id"] == cell_id)
 
 
 def text_of(
@@ -178,7 +174,7 @@ CHANGES: dict[str, tuple[Callable[[Notebook, Notebook], object], str]] = {
     "a comment in the code of an exercise": (
         lambda mine, _: cell(mine, "download-parallel")["source"].insert(0, "# my own solution\n"), ""),
     "two cells run in another order": (out_of_order, "was not run in its turn"),
-    "all outputs deleted": (outputs_deleted, "never run, or its outputs were cleared"),
+    "all outputs deleted": (outputs_deleted, "never run, or its outputs were cleared. Restart the kernel"),
     "the records deleted": (records_deleted, "there are no records of two runs"),
     "a cell added after the run": (
         lambda mine, _: mine["cells"].append(

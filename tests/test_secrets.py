@@ -180,8 +180,7 @@ def test_no_file_message_frame_pickle_or_object_of_a_run_shows_the_key(
         assert "access key is not pickled" in (project / f"pickle-{name}.txt").read_text()
     assert len(list((project / "images").glob("*.jpg"))) == len(list((project / "thumbnails").glob("*.jpg"))) == PHOTOS
 
-    record_property("fault", "access key in play while the API fails or the user interrupts")
-    record_property("times", len(FAULTS))
+    record_property("access key in play while the API fails or the user interrupts", len(FAULTS))
     assert shown(project, server.key) == []
     assert json.loads((project / "holders.json").read_text()) == []
     [request] = host.seen
@@ -220,6 +219,5 @@ def test_neither_notebook_nor_report_shows_it(project: Path, server: PracticeSer
     assert "refused the access key" in text
     assert f"*{server.key[-4:]}" in text
     assert text.count("Traceback") >= 2
-    record_property("fault", "access key in a notebook with errors, and in its report")
-    record_property("times", len(CELLS))
+    record_property("access key in a notebook with errors, and in its report", len(CELLS))
     assert shown(project, server.key) == []

@@ -76,8 +76,7 @@ def test_a_redirect_is_not_followed(source: Source, host: Host, record_property:
     assert text == "the practice server answered /photos/random with status 302."
     assert source.server.stats()["requests"] - before == 1
     assert host.seen == []
-    record_property("fault", "redirect to another host")
-    record_property("times", 1)
+    record_property("redirect to another host", 1)
 
 
 QUOTA = "quota of Unsplash is used up"
@@ -119,8 +118,7 @@ def test_trouble_is_overcome_if_it_ends_in_time_and_else_told_in_plain_words(
     text = failure(SourceError, source.get, RANDOM, count=2)
     assert words in text and source.name in text
     assert source.server.stats()["requests"] - before == 2 * tries
-    record_property("fault", "status 503 of the API with Retry-After")
-    record_property("times", int(fault == "503"))
+    record_property("status 503 of the API with Retry-After", int(fault == "503"))
 
 
 # --- what to download -------------------------------------------------------------------------------------------
@@ -145,8 +143,7 @@ ELSEWHERE = [
 def test_foreign_addresses_are_left_out(urls: object, capsys: pytest.CaptureFixture, record_property: Callable) -> None:
     assert UNSPLASH.photos([{"id": "bad", "urls": urls}, {"id": "bare"}, GOOD]) == [GOOD_PHOTO]
     assert re.search(r"left out: 2 \(bad, bare\)", capsys.readouterr().out)
-    record_property("fault", "image address that attacks")
-    record_property("times", int(bool(urls) and "regular" in urls))
+    record_property("image address that attacks", int(bool(urls) and "regular" in urls))
 
 
 @pytest.mark.parametrize("name", ["../../x", "con", "x" * 500, "", None, 5, "x\n", "é"])
@@ -181,11 +178,6 @@ def pages() -> list[list[str]]:
     return [[record["id"] for record in json.loads(line)["photos"]] for line in lines]
 
 
-def after_one_page(fault: str) -> list[dict]:
-    """Fault rules that let one request pass and spoil all others."""
-    return [{"path": RANDOM, "fault": "delay", "value": 0, "times": 1}, {"path": RANDOM, "fault": fault}]
-
-
 @pytest.mark.parametrize(("count", "requests"), [(1, 1), (30, 1), (31, 2), (60, 2)])
 def test_thirty_photos_cost_one_request_and_cached_ones_none(
     fresh: Callable[..., Source], capsys: pytest.CaptureFixture, count: int, requests: int
@@ -208,8 +200,7 @@ def test_records_are_kept_as_sent_without_the_key(fresh: Callable[..., Source], 
     assert collect_photos(source, 30)[7] == sent
     assert source.server.key not in CACHED.read_text(encoding="utf-8")
     assert list(CACHED.parent.iterdir()) == [CACHED]
-    record_property("fault", "access key of the practice server")
-    record_property("times", 1)
+    record_property("access key of the practice server", 1)
 
 
 def test_each_page_is_on_disk_before_the_next_is_asked_for(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +236,8 @@ def test_trouble_in_the_middle_keeps_what_is_there_and_later_only_the_rest_is_as
 ) -> None:
     source = fresh()
     # A spoilt answer has dealt its photos as well: after it, the rest comes from a server that goes on dealing.
-    source.server.faults(*after_one_page(fault))
+    passing = {"path": RANDOM, "fault": "delay", "value": 0, "times": 1}
+    source.server.faults(passing, {"path": RANDOM, "fault": fault})
     text = failure(error, collect_photos, source, 60)
     assert re.search(words, text) and source.server.key not in text
     [page] = pages()
@@ -259,8 +251,7 @@ def test_trouble_in_the_middle_keeps_what_is_there_and_later_only_the_rest_is_as
     assert pages()[0] == page
     assert source.server.stats()["requests"] - before == len(pages()) - 1
     quota = error is QuotaReached
-    record_property("fault", "quota that ends in the middle" if quota else "API that fails in the middle")
-    record_property("times", 1)
+    record_property("quota that ends in the middle" if quota else "API that fails in the middle", 1)
 
 
 @pytest.mark.parametrize(("hour", "begun", "times"), [

@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import KEY, ROOT, WITHOUT, of_a_teacher
-from published import published
+from published import cell, published
 
 import checks
 import helpers
@@ -54,10 +54,6 @@ ALWAYS_RIGHT = "lambda function, baseline, *rest, **named: checks.Verdict('RIGHT
 
 def published_notebook() -> nbformat.NotebookNode:
     return nbformat.reads(published("assignment.ipynb").decode(), as_version=4)
-
-
-def cell(notebook: nbformat.NotebookNode, cell_id: str) -> nbformat.NotebookNode:
-    return next(cell for cell in notebook.cells if cell.id == cell_id)
 
 
 def shown(notebook: nbformat.NotebookNode, cell_id: str) -> str:
