@@ -1,7 +1,8 @@
 """What Classroom 50 starts for each submission, in the student's repository: gets what grading needs, and grades.
 
 It is copied into the folder that `python -m teacher.result --bundle FOLDER` builds, and finds the rest beside itself.
-Its exit code is not 0 only if the grading itself could not be done; no student is then given 0 points.
+Its exit code is not 0 only if nothing could be graded; no student is then given 0 points. Who has not been graded for a
+reason of their own, or because nbgrader failed on this notebook, has 0 points and that reason.
 """
 
 from __future__ import annotations

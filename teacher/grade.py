@@ -243,7 +243,10 @@ def give_points(path: Path) -> None:
 
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
-        given = [(row["student"], row["question"], float(row["points"] or 0), row["remark"]) for row in rows]
+        given = [
+            (row["student"], row["question"], float(row["points"]) if row["points"] else None, _plain(row["remark"]))
+            for row in rows
+        ]
     except (OSError, UnicodeDecodeError, KeyError, ValueError) as problem:
         sys.exit(f"{path} is not a table of the class report: {type(problem).__name__}. Nothing was changed.")
     with Gradebook("sqlite:///gradebook.db") as book:
@@ -254,15 +257,21 @@ def give_points(path: Path) -> None:
             except MissingEntry:
                 print(f"  {student}, {question}: not in the gradebook")
                 continue
-            if not 0 <= points <= grade.max_score:
+            if points is not None and not 0 <= points <= grade.max_score:
                 print(
                     f"  {student}, {question}: {points:g} is more than the {grade.max_score:g} points that it is worth"
                 )
                 continue
-            grade.manual_score, grade.needs_manual_grade = points, False
+            if points is not None:  # a remark alone leaves the answer unread
+                grade.manual_score, grade.needs_manual_grade = points, False
             comment.manual_comment = remark or None
         book.db.commit()
         tell(sorted({one[0] for one in given}))
+
+
+def _plain(remark: str) -> str:
+    """Without the apostrophe that keeps spreadsheets from taking it for a formula."""
+    return remark[1:] if remark[:1] == "'" and remark[1:2] in tuple("=+-@\t\r") else remark
 
 
 def tell(students: Iterable[str]) -> None:
