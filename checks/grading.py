@@ -14,6 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, ModuleType
 
+from IPython.utils.capture import capture_output
+
+import checks
+import helpers
+from practice.catalogue import Catalogue
+
 PHOTOS = 24
 THREADS, PROCESSES = 6, 2
 SIZE = 160  # pixels, another one than the default: the function has to pass it on
@@ -22,21 +28,16 @@ OURS = re.compile(r"(helpers|practice)$|(kit|checks)(\.|$)")  # names of modules
 
 def explored(*functions: Callable) -> int:
     """How many of the exploratory functions are right, on records that the notebook did not make."""
-    import checks
-    import helpers
-    from practice.catalogue import Catalogue
-
     if replaced():
         return 0
     catalogue = Catalogue(10 * PHOTOS)
     data = helpers.tidy([catalogue.record(entry, "http://api", "http://images") for entry in catalogue.entries])
-    return sum(checks.explore(function, data).right for function in functions)
+    with capture_output():  # as in grade()
+        return sum(checks.explore(function, data).right for function in functions)
 
 
 def read_right(*readings: tuple) -> float:
     """How many numbers were read off rightly, of (run, answers) each."""
-    import checks
-
     return 0 if replaced() else sum(len(answers) * checks.read_off(run, answers).value for run, answers in readings)
 
 
@@ -45,11 +46,6 @@ def grade(function: Callable, task: str):
 
     Nothing that the function prints is shown: nbgrader takes an output for a mistake if it goes to standard error.
     """
-    from IPython.utils.capture import capture_output
-
-    import checks
-    import helpers
-
     if found := replaced():
         return checks.Verdict(
             "WRONG",
@@ -77,17 +73,13 @@ def _without_timing(verdict):
 
 
 def download_grading(photos: Sequence, folder: Path) -> None:
-    from helpers import download_photo
-
     for photo in photos:
-        download_photo(photo, folder)
+        helpers.download_photo(photo, folder)
 
 
 def resize_grading(paths: Sequence[Path], folder: Path, size: int) -> None:
-    from helpers import make_thumbnail
-
     for path in paths:
-        make_thumbnail(path, folder, size)
+        helpers.make_thumbnail(path, folder, size)
 
 
 def replaced() -> list[str]:

@@ -22,17 +22,12 @@ EYE, LEAST = 0.15, 0.05  # share by which a number that is read from a chart may
 
 def _ends(run: Run) -> list[float]:
     """When each worker finished its last item, in seconds since the run began."""
-    last: dict[str, float] = {}
-    for outcome in run.outcomes:
-        last[outcome.worker] = outcome.finished - run.started
-    return sorted(last.values())
+    return sorted({outcome.worker: outcome.finished - run.started for outcome in run.outcomes}.values())
 
 
 def _begins(run: Run) -> list[float]:
-    first: dict[str, float] = {}
-    for outcome in sorted(run.outcomes, key=lambda outcome: outcome.started):
-        first.setdefault(outcome.worker, outcome.started - run.started)
-    return sorted(first.values())
+    latest_first = sorted(run.outcomes, key=lambda outcome: outcome.started, reverse=True)
+    return sorted({outcome.worker: outcome.started - run.started for outcome in latest_first}.values())
 
 
 def _slowest(run: Run) -> str:

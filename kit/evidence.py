@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import linecache
 import os
@@ -193,11 +194,8 @@ def unpack(data: Mapping[str, Any]) -> Saved:
                 flat[weight::8] = raw[at : at + count]
                 at += count
             columns[name] = struct.unpack(f"<{count}Q", flat)
-        kinds, text, at = list(Status), base64.urlsafe_b64encode(raw[:length]).decode(), 0
-        names = []
-        for letters in columns.pop("letters"):
-            names.append(text[at : at + letters])
-            at += letters
+        kinds, text = list(Status), io.StringIO(base64.urlsafe_b64encode(raw[:length]).decode())
+        names = [text.read(letters) for letters in columns.pop("letters")]
         task, wall = data["task"], int(data["wall"]) / 1e6
         if task not in ("download", "resize") or not all(map(is_id, names)):
             raise ValueError("no task, or no ids")

@@ -180,6 +180,17 @@ def _never_the_same(path: Path) -> int:
     return int.from_bytes(os.urandom(8), "big")
 
 
+def test_what_a_step_prints_while_it_is_graded_costs_no_points(capsys: pytest.CaptureFixture) -> None:
+    """nbgrader takes an output to standard error for a mistake."""
+
+    def aspect_ratio(width: pd.Series, height: pd.Series) -> pd.Series:
+        print("a warning", file=sys.stderr)
+        return width / height
+
+    assert grading.explored(aspect_ratio) == 1
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long a thread waited for a CPU")
 def test_waiting_for_a_cpu_is_neither_waiting_nor_computing(images: list[Path]) -> None:
     """A busy loop on the same CPU takes half of the time; the work stays what it is."""
