@@ -183,16 +183,16 @@ def test_points_of_the_class_report_are_taken(course: Path, told: str, tmp_path:
 
     rows = [["student", "question", "points", "remark"], ["right", "question-why", "2.5", "Two\nlines"],
             ["nobody", "question-why", "1", ""], ["prints", "question-why", "9", ""],
-            ["wrong", "question-why", "", "'-1: no number named"]]  # fmt: skip
+            ["prints", "question-why", "", "'-1: no number named"]]  # fmt: skip
     with (tmp_path / "points.csv").open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
     done = run(course, "teacher.grade", f"--points={tmp_path / 'points.csv'}")
     assert done.returncode == 0, done.stderr
     assert "right: 6.5 of 7 points\n" in done.stdout and "nobody, question-why: not in the gradebook" in done.stdout
     assert "prints, question-why: 9 is more than the 3 points" in done.stdout
-    assert "wrong: 0 of 7 points; not read yet: question-why" in done.stdout  # a remark alone gives no points
+    assert "prints: 4 of 7 points; not read yet: question-why" in done.stdout  # a remark alone gives no points
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
-        remark = book.find_comment("question-why", "assignment", "assignment", "wrong").manual_comment
+        remark = book.find_comment("question-why", "assignment", "assignment", "prints").manual_comment
     assert remark == "-1: no number named"
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     done = run(course, "teacher.grade", f"--points={tmp_path / 'other.csv'}")

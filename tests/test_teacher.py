@@ -297,7 +297,7 @@ def test_the_untouched_notebook_runs_to_its_end(graded: Course) -> None:
             assert shown(notebook, f"{task}-check").startswith("NOT ATTEMPTED YET")
             assert shown(notebook, f"{task}-points").split()[-1] == "0"
             assert f"waits for a right {task}_parallel" in shown(notebook, f"{task}-compare")
-        assert shown(notebook, "todo").count("NOT ATTEMPTED YET") == 2 + 5
+        assert shown(notebook, "todo").count("NOT ATTEMPTED YET") == 2 + 5 + 2
         assert shown(notebook, "further-download").startswith("Skipped: ")
     drawn = rf"Drawing practice photos, once: 100%\|\S+\| {PHOTOS}/{PHOTOS} "
     assert re.search(drawn, shown(graded.first_day, "source"))
