@@ -1,4 +1,4 @@
-"""The door of this project: the two functions that do the work on one photo, and by name all that the notebook uses.
+"""The door of this project: the functions that work on one photo, and by name nearly all that the notebook calls.
 
 A worker process that starts by `spawn` imports this file, so nothing heavy (pandas, matplotlib, IPython) is imported
 here, and requests only where something is downloaded. What stands behind the other names is in kit/, a room for each
