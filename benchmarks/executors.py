@@ -136,6 +136,6 @@ def report(data: dict) -> dict[str, list[str]]:
             target("the same, as share of the warm processes' speed-up", times(rounds, best, CEILING), 0.95),
             target("records and progress line: % of the time of a serial run", records, at_most=3),
             target("`import helpers`, times `import requests, PIL.Image`, both less the bare Python", net, at_most=1.3),
-            target("seconds to draw the practice photos, once", [data["drawing"]], at_most=60),
+            target("seconds to draw the practice photos, once", [data["drawing"]], at_most=40),
         ),
     }  # fmt: skip

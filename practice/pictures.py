@@ -16,6 +16,7 @@ from kit.files import delete_leftovers, write
 from kit.machine import code_digest, end_with_parent, modules_in
 from practice import scenes
 from practice.catalogue import Entry
+from practice.catalogue.exif import SCENES
 
 WIDTH = 1080  # pixels, the width of Unsplash's `regular`
 QUALITY = 80  # JPEG quality of Unsplash's `regular`
@@ -43,7 +44,7 @@ def path_of(folder: Path, index: int) -> Path:
 
 def draw(folder: Path, entry: Entry) -> str:
     """Draw one picture into `folder`; returns its dominant colour, which the file keeps as its comment."""
-    image = scenes.draw(entry.seed, *regular_size(entry))
+    image = scenes.draw(entry.seed, *regular_size(entry), entry.index // SCENES)
     colour = scenes.dominant_colour(image)
     save = functools.partial(image.save, format="JPEG", quality=QUALITY, comment=colour, icc_profile=PROFILE)
     write(path_of(folder, entry.index), save)
@@ -71,6 +72,7 @@ def draw_missing(
         except (FileNotFoundError, UnidentifiedImageError, KeyError):  # not drawn, or damaged by a power cut
             missing.append(entry)
     if missing:
+        missing.sort(key=lambda entry: (entry.index % SCENES, entry.index))  # photographs of one scene in a row
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as executor:
             drawn = executor.map(draw, [folder] * len(missing), missing, chunksize=4)

@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from PIL import ImageOps
 
 from practice.catalogue import Catalogue
-from practice.scenes import describe
+from practice.catalogue.exif import SCENES
+from practice.scenes import describe, draw
 
 API, IMAGES = "http://127.0.0.1:8001", "http://127.0.0.1:8002"
 ONLY_FULL = {"exif", "location", "views", "downloads"}
@@ -206,3 +208,14 @@ def test_another_seed_gives_the_same_pictures_with_other_ids_and_other_metadata(
         assert sum(a[field] == b[field] for a, b in zip(*both, strict=True)) < 40
     assert [e.id for e in Catalogue(200, "s123").entries] == [e.id for e in own.entries]
     assert [e.id for e in Catalogue(200, "s124").entries] != [e.id for e in own.entries]
+
+
+def test_a_scene_is_photographed_again_and_no_photograph_comes_twice(catalogue: Catalogue) -> None:
+    first, again = catalogue.entries[3], catalogue.entries[3 + SCENES]
+    assert (first.seed, first.width, first.height) == (again.seed, again.width, again.height)
+    assert len({entry.seed for entry in catalogue.entries}) == SCENES
+    alone = draw(first.seed, 270, 180, take=1).tobytes()
+    draw(first.seed + 1, 270, 180)
+    takes = [draw(first.seed, 270, 180, take).tobytes() for take in range(3)]
+    assert takes[1] == alone  # whatever was drawn before
+    assert len({*takes, ImageOps.mirror(draw(first.seed, 270, 180)).tobytes()}) == 4

@@ -45,6 +45,7 @@ def _cameras() -> tuple[tuple[Camera | None, ...], tuple[float, ...]]:
     return (*cameras, None), tuple(accumulate([*shares, 100 - sum(shares)]))
 
 
+SCENES = 750  # different ones; each is painted once and then photographed again, because painting takes most of the time
 CAMERAS, _CAMERA_SHARES = _cameras()
 _LOG_SECONDS = tuple(math.log2(Fraction(speed)) for speed in SPEEDS)
 
@@ -61,7 +62,8 @@ class Shot:
 
 
 def shot_of(seed: int, picture: int) -> Shot:
-    """Picture number `picture` of the catalogue with this seed."""
+    """Picture number `picture` of the catalogue with this seed: a scene, or a further photograph of one."""
+    picture %= SCENES
     rng = Random(f"{seed}/picture/{picture}")
     camera = rng.choices(CAMERAS, cum_weights=_CAMERA_SHARES)[0]
     # Steps of the golden section spread evenly, so that even a small catalogue has its share of the rare

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
@@ -281,21 +282,30 @@ def describe(seed: int, orientation: str = "portrait") -> Scene:
     return Scene(name, mood, f"{lead}{subject} {phrase}", (*kind.tags, *extra, shape), mood == "night")
 
 
-def draw(seed: int, width: int, height: int) -> Image.Image:
-    """Draw the scene of `seed` as an RGB image of exactly width x height px."""
-    name, mood, variant, _ = _plan(seed)
+def draw(seed: int, width: int, height: int, take: int = 0) -> Image.Image:
+    """Draw the scene of `seed` as an RGB image of exactly width x height px.
+
+    Takes after the first are further photographs of that scene, every other one mirrored, each developed in its own
+    way. To paint a scene is most of the work, so takes that are asked for one after the other cost little.
+    """
     # Extreme aspect ratios are drawn less extreme and stretched, so that every scene has room.
-    canvas = min(max(round(WIDTH * height / width), 360), 2160)
-    frame = Frame(seed % 2**32, canvas, mood, variant)
-    image = _develop(frame, _KINDS[name].paint(frame))
+    frame, image = _painted(seed, min(max(round(WIDTH * height / width), 360), 2160))
+    image = _develop(frame, image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if take % 2 else image, take)
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2)
     return image
 
 
-def _develop(f: Frame, image: Image.Image) -> Image.Image:
+@lru_cache(maxsize=1)
+def _painted(seed: int, height: int) -> tuple[Frame, Image.Image]:
+    name, mood, variant, _ = _plan(seed)
+    frame = Frame(seed % 2**32, height, mood, variant)
+    return frame, _KINDS[name].paint(frame)
+
+
+def _develop(f: Frame, image: Image.Image, take: int) -> Image.Image:
     """Grain, vignette, tone curve and split toning; black and white if the mood asks for it."""
-    rng = f.rng
+    rng = np.random.default_rng([f.seed, 3, take])
     strength = f.grain * float(rng.choice((0.7, 0.8, 0.9, 1.0, 1.15, 1.4, 2.4)))
     if f.mono:
         image = Image.merge("RGB", (image.convert("L"),) * 3)
@@ -316,9 +326,9 @@ def _develop(f: Frame, image: Image.Image) -> Image.Image:
 
 def dominant_colour(image: Image.Image) -> str:
     """The most frequent colour of an image as "#rrggbb", in coarse steps like a stock-photo site's."""
-    side = 32 / max(image.size)
+    side = 128 / max(image.size)
     size = max(round(image.width * side), 1), max(round(image.height * side), 1)
-    small = image.convert("RGB").resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+    small = image.resize(size, Image.Resampling.NEAREST).reduce(4)  # means of a sample: to read all pixels takes longer
     clusters = small.quantize(5, method=Image.Quantize.MEDIANCUT, kmeans=2)
     _, index = max((count, index) for index, count in enumerate(clusters.histogram()))
     palette = clusters.getpalette() or [0, 0, 0]

@@ -102,12 +102,16 @@ def wrap(tile: Image.Image, x: int, y: int, width: int, height: int) -> Image.Im
 def film(height: int, variant: int) -> Image.Image:
     """Grain and vignette in one RGB image (WIDTH, height): bright grey centre, dark corners."""
     x0, y0 = (int(v) for v in np.random.default_rng(900 + variant).integers(0, TILE, 2))
+    grey = ImageChops.add(wrap(noise_tile("grain"), x0, y0, WIDTH, height), _vignette(height), offset=-128)
+    return Image.merge("RGB", (grey,) * 3)
+
+
+@lru_cache(maxsize=16)
+def _vignette(height: int) -> Image.Image:
     yy = np.linspace(-1, 1, height // 8, dtype=np.float32)[:, None]
     xx = np.linspace(-1, 1, WIDTH // 8, dtype=np.float32)[None, :]
     small = to_image(128 + 45 - 75 * (xx * xx + yy * yy) ** 1.3 / 1.6)
-    shade = small.resize((WIDTH, height), Image.Resampling.BILINEAR)
-    grey = ImageChops.add(wrap(noise_tile("grain"), x0, y0, WIDTH, height), shade, offset=-128)
-    return Image.merge("RGB", (grey,) * 3)
+    return small.resize((WIDTH, height), Image.Resampling.BILINEAR)
 
 
 def rgb(colour: Colour) -> Array:

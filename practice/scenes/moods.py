@@ -127,7 +127,7 @@ class Frame:
 
     def __init__(self, seed: int, height: int, mood: str, variant: int) -> None:
         self.rng = np.random.default_rng([seed, 2])
-        self.h = height
+        self.seed, self.h = seed, height
         self.unit = WIDTH * min(max(height / WIDTH, 0.55), 1.2)  # px; heights of hills scale with it
         self.mono = mood == BW
         self.mood = str(self.pick(_BW_BASES)) if self.mono else mood
