@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,6 +35,17 @@ def unpack_published(folder: Path, *paths: str) -> None:
 
 def cell(notebook: dict[str, Any], cell_id: str) -> Any:
     return next(cell for cell in notebook["cells"] if cell["id"] == cell_id)
+
+
+def with_tiny_pictures(notebook: dict[str, Any]) -> dict[str, Any]:
+    """The same, and each chart is one pixel that says what the chart says: read in a fraction of the time."""
+    for out in (out for cell in notebook["cells"] for out in cell.get("outputs", ())):
+        if "image/png" in out.get("data", {}):
+            file, about = io.BytesIO(), PngInfo()
+            about.add_itxt("Description", out["metadata"]["image/png"]["alt"])
+            Image.new("L", (1, 1)).save(file, "PNG", pnginfo=about)
+            out["data"]["image/png"] = base64.b64encode(file.getvalue()).decode()
+    return notebook
 
 
 def _git(*command: str) -> bytes:

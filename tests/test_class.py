@@ -37,8 +37,7 @@ CLASS = 40
 @pytest.fixture(scope="module")
 def made() -> list[bytes]:
     """Notebooks of a class, most of them consistent."""
-    reference = published("assignment.ipynb")
-    notebooks = [classroom.student(reference, number) for number in range(CLASS)]
+    notebooks = [classroom.student(test_saved.of_few(), number) for number in range(CLASS)]
     for number, name in CHANGED.items():
         notebook = json.loads(notebooks[number])
         test_saved.CHANGES[name][0](notebook, json.loads(notebooks[number + 1]))
