@@ -80,15 +80,23 @@ def delete_leftovers(folders: Iterable[Path] = ()) -> None:
     Args:
         folders: where to look; by default, everywhere that a notebook in this folder writes to.
     """
-    import psutil  # comes with Jupyter
-
     runs = CACHE / "runs"  # a pool that is terminated kills its workers while the notebook lives on
     folders = folders or (Path(), Path("images"), Path("thumbnails"), CACHE / "metadata", runs, *runs.glob("*/*"))
     for path in itertools.chain.from_iterable(folder.glob("*") for folder in folders):
         owner = re.search(r"\.(\d+)-\d+\.part$", path.name) or re.fullmatch(r"runs/(\d+)", "/".join(path.parts[-2:]))
-        if owner and not psutil.pid_exists(int(owner[1])):
+        if owner and not _lives(int(owner[1])):
             with contextlib.suppress(OSError):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _lives(process: int) -> bool:
+    """A process that was killed keeps its number until its parent takes note of it, which not every one does."""
+    import psutil  # comes with Jupyter
+
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error as problem:
+        return not isinstance(problem, psutil.NoSuchProcess)
 
 
 def plain(problem: OSError) -> str:

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 import requests
-from conftest import PATIENCE, PHOTOS, assert_all_end, until
+from conftest import PATIENCE, PHOTOS, assert_all_end, ended, until
 from PIL import Image, ImageCms
 
 import practice
@@ -536,18 +536,17 @@ def test_an_interrupted_parent_keeps_its_server_and_a_killed_one_leaves_no_proce
         assert len(family) >= 3  # the server and two that draw
         parent.kill()
         assert_all_end(family)
-    # What a process wrote is deleted when its number is nobody's: not while the system keeps it as a zombie.
-    until(lambda: not any(psutil.pid_exists(process.pid) for process in family), "nobody had their numbers")
     before = times_of(tmp_path)
     assert 0 < len(before) < 20
     (folder,) = tmp_path.iterdir()
     gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
+    until(lambda: ended(psutil.Process(gone.pid)), "a process had ended, of which nobody has taken note yet")
     (folder / f"00019.jpg.{gone.pid}-1.part").write_bytes(b"half of a picture")
     (folder / f"00018.jpg.{os.getpid()}-1.part").write_bytes(b"another server is drawing this one")
     reports = []
     with practice.start(tmp_path, photos=20, latency=0, report=lambda *report: reports.append(report)) as server:
         assert before.items() <= times_of(tmp_path).items()  # drawn once, not again
+        gone.wait()
         assert reports == [(done, 20) for done in range(len(before) + 1, 21)]
         assert [path.name for path in folder.glob("*.part")] == [f"00018.jpg.{os.getpid()}-1.part"]
         for record in listed(server):
