@@ -15,17 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from checks import watch
 from checks.conductor import Conductor
-from checks.watch import (
-    Watch,
-    exit_code,
-    noting_complaints,
-    noting_coroutines,
-    noting_exceptions,
-    noting_workers,
-    size_of,
-    without_sleep,
-)
 from kit import journal
 from kit.errors import WorkerLost
 from kit.files import CACHE
@@ -38,8 +29,6 @@ _numbers = itertools.count(1)  # of the attempts
 
 
 class Attempt:
-    """One watched call of the student's function, and all that was seen of it."""
-
     def __init__(self, function: Callable, task: str, items: Sequence, arguments: tuple, rehearsal: dict | None = None):
         self.call, self.items, self.arguments = function, items, arguments
         self.rehearsal = rehearsal  # what a Conductor is told, if nothing is really to be done
@@ -69,61 +58,59 @@ class Attempt:
         def remembering(items: Sequence, folder: Path, *arguments: object) -> None:
             with contextlib.ExitStack() as stack:
                 if self.rehearsal:
-                    stack.enter_context(without_sleep())
-                    stack.enter_context(noting_coroutines(self.never_awaited))
+                    stack.enter_context(watch.without_sleep())
+                    stack.enter_context(watch.noting_coroutines(self.never_awaited))
                     stack.enter_context(Conductor(folder / journal.JOURNAL, len(items), **self.rehearsal))
-                stack.enter_context(noting_workers(self.started))
+                stack.enter_context(watch.noting_workers(self.started))
                 self.result = self.call(items, folder, *arguments)
                 self.returned = journal.clock()  # before the item that is held is let go
 
-        with noting_exceptions(self.unread), noting_complaints(self.complaints):
+        with watch.noting_exceptions(self.unread), watch.noting_complaints(self.complaints):
             self.gave_up = self.watched(remembering)
         after = _sizes()
         self.lost = [path for path, size in kept.items() if after.get(path) != size]
         if self.run:
-            end = self.returned
             self._settle(*before)
             everything = whole_microseconds(journal.read(self.folder), self.run.started)
-            self.late = tuple(outcome for outcome in everything if outcome.finished > end)
-            in_time = tuple(outcome for outcome in everything if outcome.finished <= end)
+            self.late = tuple(outcome for outcome in everything if outcome.finished > self.returned)
+            in_time = tuple(outcome for outcome in everything if outcome.finished <= self.returned)
             self.run = replace(self.run, outcomes=in_time)
             self.raised = journal.raised(self.folder)
 
     @property
     def crashed(self) -> list[int]:
         """Exit codes of worker processes that ended with an error."""
-        return [code for code in map(exit_code, self.started) if code not in (0, -signal.SIGTERM)]
+        return [code for code in map(watch.exit_code, self.started) if code not in (0, -signal.SIGTERM)]
 
     @property
     def ended_early(self) -> list[int]:
         """Those of worker processes that were ended from outside, such as by the end of their Pool."""
-        return [code for code in map(exit_code, self.started) if code == -signal.SIGTERM]
+        return [code for code in map(watch.exit_code, self.started) if code == -signal.SIGTERM]
 
     def watched(self, function: Callable) -> str:
         """Run the function with the clock on; returns why it was given up, if it was."""
         function.__name__ = self.folder.name
-        watch = Watch(self.folder / journal.JOURNAL, self.unread, len(self.items))
+        guard = watch.Watch(self.folder / journal.JOURNAL, self.unread, len(self.items))
         try:
-            with watch:
+            with guard:
                 try:
                     self.run = timed_run(function, self.items, *self.arguments)
                 except KeyboardInterrupt:
-                    if not watch.gave_up:  # it was the student who interrupted
-                        raise
+                    raise
                 except WorkerLost as problem:
                     self.error = problem.__cause__
                 except BaseException as problem:  # noqa: BLE001 - whatever it raises is explained, SystemExit too
                     self.error = problem
         except KeyboardInterrupt:  # the watch sends more than one: the last may come after the function's end
-            if not watch.gave_up:
+            if not guard.gave_up:  # it was the student who interrupted
                 raise
-        return watch.gave_up
+        return guard.gave_up
 
     def _settle(self, threads: set, processes: set) -> None:
         """Wait until work that outlives the function has ended, if there is any."""
         folder, size, quiet = self.folder / journal.JOURNAL, -1, time.monotonic()
         while len(journal.read(self.folder)) < len(self.items):
-            grown = size_of(folder)
+            grown = watch.size_of(folder)
             if grown != size:
                 size, quiet = grown, time.monotonic()
             alive = (set(threading.enumerate()) - threads) | (set(multiprocessing.active_children()) - processes)

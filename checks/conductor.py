@@ -68,7 +68,8 @@ class Conductor(threading.Thread):
                 elif (nobody := self._nobody_else()) or still > PATIENCE:  # one may be done alone, to try
                     self._cue(*(rehearsal.ALONE + name for name in self._in_work()))
                     tried, changed = tried + (0.05 if nobody else 0.5), time.monotonic()
-                if self._cued(rehearsal.BEGUN) and (others or still > quiet) and not self.ended.wait(MOMENT):
+                begun = (self.stage / rehearsal.BEGUN).exists()
+                if begun and (others or still > quiet) and not self.ended.wait(MOMENT):
                     self._cue(rehearsal.RELEASED)
 
     def _nobody_else(self) -> bool:
@@ -84,9 +85,6 @@ class Conductor(threading.Thread):
     def _finished(self) -> int:
         """How many items have been noted."""
         return sum(path.read_bytes().count(b"\n") for path in self.journal.iterdir() if "-" in path.name)
-
-    def _cued(self, name: str) -> bool:
-        return (self.stage / name).exists()
 
     def _cue(self, *names: str) -> None:
         for name in names:

@@ -36,7 +36,10 @@ def _slowest(run: Run) -> str:
 
 # What is asked: what is right, and how it is told.
 FACTS: dict[str, tuple[Callable[[Run], float | str], str]] = {
-    "idle_at_the_end": (lambda run: run.wall - _ends(run)[0], "from the end of the first lane to the end of the run"),
+    "idle_at_the_end": (
+        lambda run: run.wall - _ends(run)[0],
+        "from the end of the lane that ends first to that of the run",
+    ),
     "took_longest": (_slowest, "the id in the first row of the table of the slowest photos"),
     "second_worker_began": (lambda run: _begins(run)[min(1, run.workers - 1)], "where the second lane begins"),
     "cpus_busy": (lambda run: run.cpu / run.wall, "CPU time (s) divided by wall time (s), from the table"),
@@ -60,7 +63,8 @@ def read_off(run: Run | None, answers: Mapping[str, float | str | None]) -> Read
         run: the run that was read; None if there is none yet.
         answers: the numbers, by the names of FACTS; None or "": not read yet.
     """
-    submitted = json.loads(SUBMITTED.read_text(encoding="utf-8")) if _graded() else {}
+    graded = os.environ.get("NBGRADER_EXECUTION") == "autograde" and SUBMITTED.exists()
+    submitted = json.loads(SUBMITTED.read_text(encoding="utf-8")) if graded else {}
     facts = {name: FACTS[name][0](run) for name in answers if run and run.outcomes}
     facts |= {name: submitted[name] for name in answers if name in submitted}
     wrong, open_ = [], []
@@ -86,7 +90,3 @@ def _close(answer: object, right: float | str) -> bool:
         return abs(float(str(answer)) - right) <= max(EYE * right, LEAST)
     except ValueError:
         return False
-
-
-def _graded() -> bool:
-    return os.environ.get("NBGRADER_EXECUTION") == "autograde" and SUBMITTED.exists()

@@ -250,7 +250,7 @@ REASONS = (
     Reason(
         lambda s: s.vanished,
         "{n:,} photos that the serial run got are gone now: their host knows them no longer.",
-        "your function is not to blame; run the cells from *Metadata* on once more.",
+        "your function is not to blame; run the cells from *Photos and their metadata* on once more.",
     ),
     Reason(
         lambda s: sorted(s.other_names),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+from kit.display import folded
 from kit.runs import Run
 
 _SIGNS = {"RIGHT": ("#2a7", "✓"), "WRONG": ("#c33", "✗"), "NOT ATTEMPTED YET": ("#888", "○")}
@@ -48,5 +48,4 @@ class Verdict:
         }
 
     def __str__(self) -> str:
-        lines = f"{self.word}: {self.text}".splitlines()
-        return "\n".join(textwrap.fill(line, 96, break_long_words=False, break_on_hyphens=False) for line in lines)
+        return folded(f"{self.word}: {self.text}")

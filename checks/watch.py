@@ -32,7 +32,7 @@ class Watch:
     """Ends a call that can never end: a Pool whose workers die again and again, or one that is stuck."""
 
     def __init__(self, journal: Path, unread: list[BaseException], items: int):
-        self.journal, self.unread, self.gave_up, self.stop = journal, unread, "", threading.Event()
+        self.journal, self.unread, self.gave_up = journal, unread, ""
         self.most = MOST * (items + 10)
         self.ended = threading.Event()
         self.before = set(multiprocessing.active_children())
@@ -53,13 +53,12 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         self.ended.set()
-        self.stop.set()
         self.undo()
         self.thread.join()
 
     def _watch(self) -> None:
         size, changed = -1, time.monotonic()
-        while not self.stop.wait(0.1):
+        while not self.ended.wait(0.1):
             if (now := size_of(self.journal)) != size:
                 size, changed = now, time.monotonic()
             # A Pool replaces a worker that died, but waits for ever for the task which that one had.
@@ -76,7 +75,6 @@ class Watch:
 
     def _give_up(self, reason: str) -> None:
         self.gave_up = reason
-        self.stop.set()
         for thing in gc.get_objects():
             if isinstance(thing, multiprocessing.pool.Pool) and not isinstance(thing, multiprocessing.pool.ThreadPool):
                 thing._terminate()  # ends the workers and the thread that replaces them

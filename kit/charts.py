@@ -24,7 +24,6 @@ from kit.runs import Run
 # Okabe-Ito colours, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#707070"
 COLOURS = {"serial": GREY, "threads": BLUE, "processes": ORANGE, "coroutines": GREEN}
-MARKERS = {"threads": "^", "processes": "s"}
 STYLE: dict[Any, object] = {
     "figure.figsize": (8, 3.6), "figure.dpi": 110, "figure.constrained_layout.use": True,
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
@@ -310,14 +309,14 @@ def scaling(runs: Sequence[tuple[int, Run]], title: str, bend: Prediction | None
     """
     _, ax = plt.subplots(figsize=(8, 3.8))
     seen, counts = [], sorted({count for count, _ in runs})
-    for kind, shift, side in (("threads", 9, ("right", "bottom")), ("processes", -16, ("left", "top"))):
+    for kind, mark, shift, side in (("threads", "^", 9, ("right", "bottom")), ("processes", "s", -16, ("left", "top"))):
         points = [(count, run.throughput) for count, run in runs if run.mode == kind]
         if not points:
             continue
         frame = pd.DataFrame(points, columns=["workers", "rate"])
         medians = frame.groupby("workers")["rate"].median()
         seen.append(f"{kind} " + ", ".join(f"{count}: {rate:.0f}" for count, rate in medians.items()))
-        ax.plot(frame["workers"], frame["rate"], MARKERS[kind], color=COLOURS[kind], alpha=0.5, markersize=5)
+        ax.plot(frame["workers"], frame["rate"], mark, color=COLOURS[kind], alpha=0.5, markersize=5)
         ax.plot(medians, color=COLOURS[kind])
         for count, rate in medians.items():
             ax.annotate(f"{rate:.0f}", (count, rate), xytext=(0, shift), textcoords="offset points", ha="center")

@@ -42,8 +42,9 @@ def say(text: str) -> None:
 
 
 def folded(text: str) -> str:
-    """In lines that a saved notebook shows without breaking words."""
-    return "\n".join(textwrap.fill(line, 96) for line in text.splitlines())
+    """In lines that a saved notebook shows without breaking words: put together again, they are the same text."""
+    lines = text.splitlines()
+    return "\n".join(textwrap.fill(line, 96, break_long_words=False, break_on_hyphens=False) for line in lines)
 
 
 def progress_line(total: int, description: str, unit: str = " photos", initial: int = 0) -> tqdm:

@@ -82,7 +82,7 @@ def pack(run: Run, function: Callable, settings: Settings, source: Source) -> di
         "form": 1,
         "id": secrets.token_hex(8),
         "task": run.task,
-        "function": run_name(function),
+        "function": getattr(function, "__name__", type(function).__name__),
         "code": code_of(function),
         "student": display.student(),
         "began": round(time.time() - (journal.clock() - run.started)),
@@ -97,11 +97,6 @@ def pack(run: Run, function: Callable, settings: Settings, source: Source) -> di
         "bytes": hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16],
         **_packed(run),
     }
-
-
-def run_name(function: Callable) -> str:
-    """Of the function that was timed."""
-    return getattr(function, "__name__", type(function).__name__)
 
 
 def code_of(function: Callable) -> str:

@@ -68,20 +68,20 @@ def move(path: Path, target: Path) -> None:
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every whole file in a folder, by name."""
-    found = {}
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".part"):
-        found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+    whole = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".part")
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in whole}
 
 
 def delete_leftovers(folders: Iterable[Path] = ()) -> None:
     """Delete temporary files and folders of timed runs whose process is gone.
 
     Args:
-        folders: where to look; by default, everywhere that a notebook in this folder writes to.
+        folders: where to look; by default, wherever a notebook in this folder writes whole files.
     """
     runs = CACHE / "runs"  # a pool that is terminated kills its workers while the notebook lives on
-    folders = folders or (Path(), Path("images"), Path("thumbnails"), CACHE / "metadata", runs, *runs.glob("*/*"))
+    folders = folders or (
+        *map(Path, ("", "images", "thumbnails")), CACHE, CACHE / "metadata", runs, *runs.glob("*/*")
+    )  # fmt: skip
     for path in itertools.chain.from_iterable(folder.glob("*") for folder in folders):
         owner = re.search(r"\.(\d+)-\d+\.part$", path.name) or re.fullmatch(r"runs/(\d+)", "/".join(path.parts[-2:]))
         if owner and not _lives(int(owner[1])):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -14,7 +15,6 @@ from kit.display import progress_line
 from kit.errors import KeyRejected, QuotaReached, SourceError, interruptible
 from kit.files import CACHE, delete_leftovers
 from kit.items import Photo, is_id
-from kit.machine import usable_cpus
 from kit.settings import Secret, Settings
 
 if TYPE_CHECKING:
@@ -27,31 +27,28 @@ UNSPLASH_IMAGES = ("https://images.unsplash.com", "https://plus.unsplash.com")  
 PER_PAGE = 30  # the most that one request returns (Unsplash API documentation, "Get a random photo")
 
 
+@dataclass(eq=False)
 class Source:
     """Where photos come from: Unsplash, or a practice server that speaks the same language.
 
-    Args:
+    Attributes:
         name: in words, for messages.
         slug: for the name of the metadata cache.
         api: address of the API, without a slash at the end.
         image_hosts: scheme and host of image addresses; a photo from elsewhere is refused.
         key: the access key; it is sent to `api` alone.
         dataset: the file with the metadata, if they are not asked for.
+        remaining: requests left in this hour, as the last answer said.
     """
 
-    def __init__(
-        self,
-        name: str,
-        slug: str,
-        api: str,
-        image_hosts: Sequence[str],
-        key: Secret,
-        server: PracticeServer | None = None,
-        dataset: Path | None = None,
-    ):
-        self.name, self.slug, self.api, self.image_hosts = name, slug, api, tuple(image_hosts)
-        self.key, self.server, self.dataset = key, server, dataset
-        self.remaining: int | None = None  # requests left in this hour, as the last answer said
+    name: str
+    slug: str
+    api: str
+    image_hosts: Sequence[str]
+    key: Secret
+    server: PracticeServer | None = None
+    dataset: Path | None = None
+    remaining: int | None = None
 
     def __repr__(self) -> str:
         return f"<Source: {self.name}>"
@@ -171,13 +168,12 @@ def connect(settings: Settings) -> Source:
                 latency=settings.latency_ms / 1000,
                 bandwidth=settings.bandwidth_mbit * 1e6 / 8,
                 quota=settings.quota,
-                workers=min(usable_cpus(), 61),
                 report=report,
             )
         except practice.PracticeError as problem:
             raise SourceError(str(problem)) from None
     slug = "-".join(filter(None, ("practice", str(settings.photos), server.version, settings.seed)))
-    return Source("the practice server", slug, server.api, [server.images], Secret(server.key), server)
+    return Source("the practice server", slug, server.api, (server.images,), Secret(server.key), server)
 
 
 def _not_json(body: bytes) -> str:

@@ -28,10 +28,9 @@ import helpers
 from checks import saved
 from kit.display import progress_line
 from kit.files import write
-from kit.machine import fingerprint
+from kit.machine import ROOT, fingerprint
 from teacher.collected import found_in, row_of
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path(__file__).with_name("class_report.html")
 SHORT = 60  # letters: shorter answers may agree by chance
 Row = dict[str, Any]

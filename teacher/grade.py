@@ -15,7 +15,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -33,7 +33,6 @@ from practice.pictures import draw_missing
 ASSIGNMENT, PHOTOS = "assignment", 24
 PICTURES = Path("cache") / "grading"  # the photographs that submissions are graded with: drawn once, copied to each
 OWN = Path("grading")  # gradebooks and logs of single submissions, until they are merged
-BEFORE = OWN / "before"  # the gradebook as it was when grading began
 # Where processes can be forked, what nbgrader needs is imported once, and not for each submission.
 PROCESSES: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
 IMPORTED = ["nbgrader.apps.nbgraderapp", "nbgrader.apps.autogradeapp", "teacher.grade"]
@@ -102,35 +101,27 @@ def grade_all(students: Sequence[str], workers: int, limits: Limits) -> dict[str
     if PROCESSES.get_start_method() == "forkserver":
         PROCESSES.set_forkserver_preload(IMPORTED)
     OWN.mkdir(exist_ok=True)
-    shutil.copy("gradebook.db", BEFORE)  # nobody may copy it while points are merged into it
-    for student in students:
-        shutil.copy(BEFORE, OWN / f"{student}.db")
+    for student in students:  # all before the first one is graded: nobody may copy while points are merged into it
+        shutil.copy("gradebook.db", OWN / f"{student}.db")
     failed = {}
     with (
         ThreadPoolExecutor(workers) as executor,
         progress_line(len(students), "Grading", unit=" submissions") as line,
         contextlib.closing(helpers.as_done(executor, grade, students, repeat(limits), limit=2 * workers)) as found,
-        _told_to_stop(),
     ):
-        for student, reason in found:
-            if not (reason := reason or merge(student)):
-                (OWN / f"{student}.db").unlink()
-                (OWN / f"{student}.log").unlink()
-            else:
-                failed[student] = reason
-                shutil.rmtree(Path("autograded", student, ASSIGNMENT), ignore_errors=True)
-            line.update()
+        try:
+            for student, reason in found:
+                if not (reason := reason or merge(student)):
+                    (OWN / f"{student}.db").unlink()
+                    (OWN / f"{student}.log").unlink()
+                else:
+                    failed[student] = reason
+                    shutil.rmtree(Path("autograded", student, ASSIGNMENT), ignore_errors=True)
+                line.update()
+        except KeyboardInterrupt:
+            stopped.set()  # ends what is under way, and the executor's threads with it
+            raise
     return failed
-
-
-@contextlib.contextmanager
-def _told_to_stop() -> Iterator[None]:
-    """After Ctrl-C, what is under way is ended, and the executor's threads with it."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        stopped.set()
-        raise
 
 
 def grade(student: str, limits: Limits) -> tuple[str, str]:
