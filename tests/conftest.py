@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from jupyter_client.manager import run_kernel
+from jupyter_client.manager import start_new_kernel
 from PIL import Image
 from published import published
 from xdist.scheduler import LoadScopeScheduling
@@ -104,25 +104,47 @@ def copy_project(folder: Path, pictures: Path, **options: int | str) -> None:
     (folder / "config.ini").write_text(settings, encoding="utf-8")
 
 
+class Kernel:
+    """Cells that run in a Jupyter kernel; it is interrupted as JupyterLab does it."""
+
+    missed = 0
+
+    def __init__(self, folder: Path, environment: dict[str, str]):
+        self.folder = folder
+        self.manager, self.client = start_new_kernel(2 * PATIENCE, cwd=str(folder), env=environment)
+        self.process = psutil.Process(self.manager.provisioner.pid)
+        self.errors: list[str] = []
+
+    def run(self, cell: str) -> tuple[str, str]:
+        printed = []
+
+        def note(message: dict) -> None:
+            if message["msg_type"] == "stream":
+                file = {"stdout": printed, "stderr": self.errors}[message["content"]["name"]]
+                file.append(message["content"]["text"])
+
+        reply = self.client.execute_interactive(cell, timeout=5 * PATIENCE, output_hook=note)["content"]
+        return "".join(printed), "\n".join(reply.get("traceback", []))
+
+    def complaints(self) -> str:
+        return "".join(self.errors)
+
+    def interrupt(self) -> None:
+        self.manager.interrupt_kernel()
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
 @contextlib.contextmanager
 def kernel(folder: Path, **environment: str) -> Iterator[Callable[[str], str]]:
-    """A Jupyter kernel in this folder: a function that runs a cell and returns what it prints, or its traceback."""
-    with run_kernel(startup_timeout=120, cwd=str(folder), env=os.environ | environment) as client:
-
-        def run(cell: str) -> str:
-            printed = []
-
-            def note(message: dict) -> None:
-                content = message["content"]
-                if message["msg_type"] == "stream" and content["name"] == "stdout":
-                    printed.append(content["text"])
-                elif message["msg_type"] == "error":
-                    printed.append("\n".join(content["traceback"]))
-
-            client.execute_interactive(cell, timeout=300, output_hook=note)
-            return "".join(printed)
-
-        yield run
+    """A kernel in this folder: a function that runs a cell and returns what it prints, and its traceback."""
+    own = Kernel(folder, os.environ | environment)
+    try:
+        yield lambda cell: "".join(own.run(cell))
+    finally:
+        own.close()
 
 
 def within(seconds: float, condition: Callable[[], object]) -> bool:
@@ -215,6 +237,8 @@ def download_threads(photos: list[helpers.Photo], folder: Path) -> None:
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the drawn photographs, which all servers of the tests share; with xdist, those of all workers."""
+    if drawn := os.environ.get("DRAWN_FOR_TESTS"):  # for tests that a test runs
+        return Path(drawn)
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,8 @@ def published(path: str) -> bytes:
 
 def unpack_published(folder: Path, *paths: str) -> None:
     """Write files and folders of the last commit into this folder."""
-    for name in _git("ls-tree", "-r", "-z", "--name-only", "HEAD", *paths).decode().split("\0")[:-1]:
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(published(name))
+    with tarfile.open(fileobj=io.BytesIO(_git("archive", "HEAD", *paths))) as archive:
+        archive.extractall(folder, filter="data")
 
 
 def cell(notebook: dict[str, Any], cell_id: str) -> Any:

@@ -330,11 +330,6 @@ import joblib
 def resize_parallel(paths, folder, size, workers):
     joblib.Parallel(workers)(joblib.delayed(make_thumbnail)(path, folder, size) for path in paths)
 """,
-    "Dask": alone("""
-    from dask.distributed import Client
-    with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
-        futures = [client.submit(make_thumbnail, path, folder, size, pure=False) for path in paths]
-        client.gather(futures)""", RESIZE),
 }  # fmt: skip
 
 NOTES = {  # name of a right solution -> what its verdict says besides

@@ -202,8 +202,9 @@ WITHOUT = "TESTED_WITHOUT_CAP_DAC_OVERRIDE"
 
 
 def test_without_permission_every_step_says_so(
-    photos: list[Photo], source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
-) -> None:
+    photos: list[Photo], source: Source, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable,
+) -> None:  # fmt: skip
     record_property("no permission", 7)
     if may_write_anywhere():  # so this test runs once more, without that right
         assert WITHOUT not in os.environ, "the right to write anywhere was not given up"
@@ -212,7 +213,8 @@ def test_without_permission_every_step_says_so(
             pytest.skip("the administrator may write anywhere, and can't give that up here")
         test = f"{__file__}::{test_without_permission_every_step_says_so.__name__}"
         command = [*given_up, sys.executable, "-m", "pytest", "-n0", test]
-        done = subprocess.run(command, cwd=ROOT, env=os.environ | {WITHOUT: "1"}, capture_output=True, text=True)
+        own = os.environ | {WITHOUT: "1", "DRAWN_FOR_TESTS": str(pictures)}
+        done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True)
         assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
         return
     folder = tmp_path / "forbidden"

@@ -29,6 +29,7 @@ from conftest import (
     PATIENCE,
     PHOTOS,
     ROOT,
+    Kernel,
     assert_all_end,
     download_serial,
     download_threads,
@@ -37,7 +38,6 @@ from conftest import (
     until,
     within,
 )
-from jupyter_client.manager import start_new_kernel
 
 import helpers
 import practice
@@ -216,39 +216,6 @@ class Terminal:
         self.python.stdin.close()
         self.python.wait(PATIENCE)
         self.python.stdout.close()
-
-
-class Kernel:
-    """Cells that run in a Jupyter kernel; it is interrupted as JupyterLab does it."""
-
-    missed = 0
-
-    def __init__(self, folder: Path, environment: dict[str, str]):
-        self.folder = folder
-        self.manager, self.client = start_new_kernel(PATIENCE, cwd=str(folder), env=environment)
-        self.process = psutil.Process(self.manager.provisioner.pid)
-        self.errors: list[str] = []
-
-    def run(self, cell: str) -> tuple[str, str]:
-        printed = []
-
-        def note(message: dict) -> None:
-            if message["msg_type"] == "stream":
-                file = {"stdout": printed, "stderr": self.errors}[message["content"]["name"]]
-                file.append(message["content"]["text"])
-
-        reply = self.client.execute_interactive(cell, timeout=PATIENCE, output_hook=note)["content"]
-        return "".join(printed), "\n".join(reply.get("traceback", []))
-
-    def complaints(self) -> str:
-        return "".join(self.errors)
-
-    def interrupt(self) -> None:
-        self.manager.interrupt_kernel()
-
-    def close(self) -> None:
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
 
 
 @pytest.fixture
@@ -551,7 +518,7 @@ def kill_after(moment: int, folder: Path, victim: Callable[[], int | None], over
 
 
 @pytest.fixture(scope="module")
-def whole(hanging: Server, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Digests of all photographs and of all thumbnails as they should be."""
     folder = tmp_path_factory.mktemp("whole")
     drawn = list(pictures.glob("pictures-*/*.jpg"))
@@ -767,13 +734,13 @@ def test_two_notebooks_at_once_in_one_folder_both_complete(
 
 def test_two_servers_that_draw_at_once_both_complete(pictures: Path, tried: Tried, tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as executor:
-        starts = [executor.submit(practice.start, tmp_path / "cache", photos=6, workers=2) for _ in range(2)]
+        starts = [executor.submit(practice.start, tmp_path / "cache", photos=3, workers=2) for _ in range(2)]
         for start in starts:
             with start.result() as server:
-                assert len(source_of(server).get("/photos", per_page=6)) == 6
+                assert len(source_of(server).get("/photos", per_page=3)) == 3
     drawn = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     whole = {path.name: path.read_bytes() for path in pictures.glob("pictures-*/*.jpg")}
-    assert len(drawn) == 6 and all(path.read_bytes() == whole[path.name] for path in drawn)
+    assert len(drawn) == 3 and all(path.read_bytes() == whole[path.name] for path in drawn)
     tried("two practice servers that draw at once")
 
 

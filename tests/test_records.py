@@ -132,7 +132,7 @@ def test_what_is_missing_or_null_becomes_none_without_a_word(capsys: pytest.Capt
     assert capsys.readouterr().out == ""
 
 
-@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(records=st.lists(mangled(), min_size=1, max_size=3))
 def test_whatever_a_record_holds_each_field_is_of_its_type_or_none(records: list[dict]) -> None:
     before = repr(records)
@@ -250,7 +250,7 @@ def test_the_cells_run_on_sparse_records(explore: Callable, name: str, record_pr
 def test_the_cells_run_on_odd_records(explore: Callable, record_property: Callable) -> None:
     times = 0
 
-    @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=4, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(records=st.lists(mangled(most=12), min_size=1, max_size=20))
     def run(records: list[dict]) -> None:
         nonlocal times

@@ -277,11 +277,10 @@ def checked(photos: list[Photo]) -> Callable[[Callable], str]:
     return lambda function: " ".join(str(checks.check(function, serial, photos, 4)).split())
 
 
-@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"another one")])
-def test_a_check_sees_a_file_of_the_serial_run_that_is_gone_or_changed(checked: Callable, change: Callable) -> None:
+def test_a_check_sees_a_file_of_the_serial_run_that_is_changed(checked: Callable) -> None:
     def download_parallel(photos: list[Photo], folder: Path, workers: int) -> None:
         download_threads(photos, folder)
-        change(Path("images", f"{photos[0].id}.jpg"))
+        Path("images", f"{photos[0].id}.jpg").write_bytes(b"another one")
 
     assert "changed or deleted 1 files of the serial run" in checked(download_parallel)
 
@@ -387,7 +386,7 @@ def test_sweep_alternates_and_deletes_the_files(images: list[Path], capsys: pyte
 
 
 @pytest.mark.parametrize(("number", "less", "reason"), [
-    (0, 1, "1 of 12 items were never done"), (1, 0, "12 files of the serial run differ"), (5, 0, "12 files"),
+    (0, 1, "1 of 12 items were never done"), (1, 0, "12 files of the serial run differ"),
 ])  # fmt: skip
 def test_sweep_ends_with_the_first_run_of_unequal_work(images: list[Path], number: int, less: int, reason: str) -> None:
     calls = []

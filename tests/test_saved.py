@@ -23,6 +23,7 @@ from published import cell, published, with_tiny_pictures
 from benchmarks import classroom
 from checks import saved
 from kit import evidence
+from kit.display import folded
 from kit.runs import Run
 
 Notebook = dict[str, Any]
@@ -262,6 +263,13 @@ def test_what_is_probably_not_meant_is_noted(reference: bytes, own: bytes) -> No
     notes = [one for one in saved.read(reference).notes if "student number" not in one]
     assert saved.read(classroom.student(reference, 1)).notes == notes
     assert set(saved.read(own).notes) - set(notes) == {f"{FEW} photos were downloaded, and 1,500 are asked for"}
+
+
+def test_a_sentence_is_read_as_it_was_however_its_lines_end() -> None:
+    """A line that ends within a word with a hyphen would be a finding against an honest student."""
+    for letters in range(60, 100):
+        sentence = f"{'x' * letters} CPU-bound work has a speed-up of 1.9 with 2 processes"
+        assert " ".join(folded(sentence).split()) == sentence
 
 
 def test_runs_of_other_bytes_are_no_equal_work(own: bytes) -> None:

@@ -223,14 +223,6 @@ def test_a_folder_in_place_of_a_file_is_refused(name: str, words: str) -> None:
     assert f"config.ini {words}" in refusal(Path("config.ini"))
 
 
-def test_a_file_without_the_right_to_read_it_is_refused() -> None:
-    path = config(ALL_OPTIONS)
-    path.chmod(0)
-    if os.access(path, os.R_OK):
-        pytest.skip("this user or system reads everything")
-    assert "config.ini can't be read" in refusal(path)
-
-
 # --- the key ----------------------------------------------------------------------------------------------------
 
 
@@ -284,7 +276,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(PIECES, max_size=25).map("".join).map(str.encode)
     | st.lists(PIECES | st.text(st.characters(codec="utf-8")), max_size=12).map("".join).map(str.encode)

@@ -178,7 +178,7 @@ def pages() -> list[list[str]]:
     return [[record["id"] for record in json.loads(line)["photos"]] for line in lines]
 
 
-@pytest.mark.parametrize(("count", "requests"), [(1, 1), (30, 1), (31, 2), (60, 2)])
+@pytest.mark.parametrize(("count", "requests"), [(30, 1), (31, 2)])
 def test_thirty_photos_cost_one_request_and_cached_ones_none(
     fresh: Callable[..., Source], capsys: pytest.CaptureFixture, count: int, requests: int
 ) -> None:
@@ -321,7 +321,7 @@ def test_broken_lines_are_told(host: Host, capsys: pytest.CaptureFixture, rubbis
     assert len(host.seen) == 1
 
 
-@pytest.mark.parametrize("kept", [1, 1000, -1], ids=["one byte", "1000 bytes", "all but the line end"])
+@pytest.mark.parametrize("kept", [1, -1], ids=["one byte", "all but the line end"])
 def test_a_cut_off_page_comes_again(fresh: Callable[..., Source], capsys: pytest.CaptureFixture, kept: int) -> None:
     source = fresh()
     collect_photos(source, 60)

@@ -36,14 +36,18 @@ OTHER = "a9-Fj2kLmQ0xRz7Ty_Vb4Wc8Nd1Pe6Sg3Hu5Ki0Oo2B"  # looks like one, and is 
 def executed(records: bool = False) -> dict:
     """The saved notebook as a run from top to bottom with the modules of today would number it, with tiny pictures.
 
-    Without its records it is read in a tenth of the time.
+    Without its records only some cells are left, which are read in a tenth of the time.
     """
     return json.loads(_executed(records))
+
+
+SOME = {"setup", "summary", "settings", "environment", "likes", "download-reading", "resize-check", "submission"}
 
 
 @functools.cache
 def _executed(records: bool) -> str:
     notebook = with_tiny_pictures(json.loads(published("assignment.ipynb")))
+    notebook["cells"] = [cell for cell in notebook["cells"] if records or cell["id"] in SOME]
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     version = f"version {fingerprint()} of"
     for number, one in enumerate(code, start=1):
@@ -132,6 +136,11 @@ def test_holds_what_a_grader_needs_and_nothing_else(whole: Path) -> None:
     size = (whole / "submission.zip").stat().st_size
     assert f"{len(names)} files, {size / 1e6:.2f} MB" in said and all(name in said for name in names)
     assert "download RIGHT, resize RIGHT" in said and KEY not in said
+    with zipfile.ZipFile(whole / "submission.zip") as archive:
+        archive.extractall(whole / "grader")
+    program = "import checks, checks.submission, helpers, practice; print(helpers.load_settings().photos)"
+    found = subprocess.run([sys.executable, "-c", program], cwd=whole / "grader", capture_output=True, text=True)
+    assert found.stdout.strip() == "1500", found.stderr
 
 
 def test_is_named_after_the_student_number(project: Path) -> None:
@@ -166,15 +175,6 @@ def test_warns_of_what_is_probably_not_meant_and_writes_all_the_same(whole: Path
         "there is no chart in the notebook",
     ):  # fmt: skip
         assert f"Look again: {warning}" in said, said
-
-
-def test_can_be_unpacked_and_run_by_a_grader(whole: Path) -> None:
-    assert submit(whole)[0] == 0
-    with zipfile.ZipFile(whole / "submission.zip") as archive:
-        archive.extractall(whole / "grader")
-    program = "import checks, checks.submission, helpers, practice; print(helpers.load_settings().photos)"
-    found = subprocess.run([sys.executable, "-c", program], cwd=whole / "grader", capture_output=True, text=True)
-    assert found.stdout.strip() == "1500", found.stderr
 
 
 @pytest.mark.parametrize(("name", "number"), [("submission", None), ("submission", 4), ("download-reading", 123)])
@@ -217,10 +217,6 @@ def test_refuses_a_notebook_that_was_not_run_from_top_to_bottom(project: Path, r
 
 
 def test_refuses_if_the_modules_were_changed_after_the_run(whole: Path) -> None:
-    with (whole / "helpers.py").open("a") as file:
-        file.write("\n# a comment changes nothing\n")
-    assert submit_by_command(whole)[0] == 0
-    (whole / "submission.zip").unlink()
     with (whole / "helpers.py").open("a") as file:
         file.write("\nLAST = 1\n")
     assert_refused(whole, "were changed after the notebook had been run", submit_by_command)
@@ -289,28 +285,21 @@ FAILED = {"output_type": "error", "ename": "KeyError", "evalue": "", "traceback"
 @pytest.mark.parametrize(
     ("place", "what", "named"),
     [
-        ("settings", {"source": ["# mine\n", f"headers = {{'x': 'Client {KEY}'}}\n"]}, ""),
         ("settings", {"source": f"x = '{KEY}'", "execution_count": None}, ""),  # its first line is in the other reason
         ("settings", {"source": f"x = ('{A}'\n     '{B}')"}, ""),
-        ("setup", {"source": ["## Settings\n", f"My key: {KEY}"]}, ""),
         ("setup", {"source": f"My key: {A}&shy;{B}"}, ""),
         ("setup", {"source": f"<img src='data:image/svg+xml;base64,{in_base64(f'<b>{KEY}'.encode())}'>"}, ""),
         ("setup", {"attachments": {"a.png": {"image/png": in_base64(png())}}}, ", its metadata"),
-        ("settings", {"id": f"k{KEY}"}, ", its metadata"),
         ("settings", {"metadata": {"tags": [KEY]}}, ", its metadata"),
         ("settings", prints(KEY), ", its output"),
-        ("settings", prints(f"got {A}", f"{B}\n"), ", its output"),
-        ("settings", prints(f"{A}\n{B}"), ", its output"),
         ("settings", prints(json.dumps(f"{A}\n\x1b[1m{B}")), ", its output"),
         ("settings", prints(f"\x1b[31m{A}\x1b[1;32m{B}\x1b[0m"), ", its output"),
         ("settings", prints(f"Authorization: Basic {in_base64(f'{KEY}:'.encode())}"), ", its output"),
         ("settings", {"outputs": [*prints(A)["outputs"], *shows("text/plain", f"'{B}'")["outputs"]]}, ", its output"),
         ("settings", {"outputs": [FAILED]}, ", its output"),
-        ("settings", shows("text/html", f"<td>{KEY}</td>"), ", its output"),
         ("settings", shows("text/html", f"<td>{A}<b>{B}</b>"), ", its output"),
         ("settings", shows("image/png", in_base64(png())), ", its output"),
         ("settings", shows("text/plain", "", novelty={"deep": [KEY]}), ", its output"),
-        ("notebook", {"novelty": KEY}, ", its metadata"),
         ("notebook", {"metadata": {"widgets": {"state": {KEY: {"value": ""}}}}}, ", its metadata"),
         ("README.md", f"# Mine\n{KEY}\n".encode("utf-16"), r", line \d+"),
         ("helpers.py", f"{A}\n# {B}", ""),
@@ -356,9 +345,7 @@ def test_refuses_the_key_of_the_environment_and_an_old_one_too(project: Path, mo
         ("settings", prints(f'"/photos?client_id\\u003d{OTHER}\\u0026count=30"')),
         ("settings", prints(json.dumps(json.dumps({"client_id": [OTHER]})))),
         ("settings", prints(f"access_key    {OTHER}\nquality       regular")),
-        ("settings", prints(f"access_key,{OTHER}")),
         ("settings", shows("text/html", f"<b>client_id=</b>{OTHER[:9]}<wbr>{OTHER[9:]}")),
-        ("setup", {"source": f"https://api.unsplash.com/photos/?client_id={OTHER}&count=30"}),
         ("setup", {"source": f"I use `{OTHER}`."}),
         ("settings", {"source": f"headers = {{'x': '' + '{OTHER}'}}"}),
         ("settings", {"source": f"%env UNSPLASH_ACCESS_KEY {OTHER}"}),

@@ -193,8 +193,9 @@ CORNERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
-@pytest.mark.parametrize("orientation", CORNERS)
+@pytest.mark.parametrize(
+    ("orientation", "suffix"), [*((number, "jpg") for number in CORNERS), (6, "png"), (6, "webp"), (6, "tif")]
+)
 def test_thumbnail_stands_upright(tmp_path: Path, folder: Path, orientation: int, suffix: str) -> None:
     stored = Image.new("RGB", (900, 600), "grey")
     stored.paste("red", (0, 0, 300, 200))
@@ -245,7 +246,7 @@ def swapped_profile() -> bytes:
     return profile
 
 
-@pytest.mark.parametrize("name", ["RGB.jpg", "RGB.png", "RGB.webp", "P.png", "RGBA.png"])
+@pytest.mark.parametrize("name", ["RGB.jpg", "RGB.png", "RGBA.png"])
 def test_colours_are_converted_from_the_embedded_profile(tmp_path: Path, folder: Path, name: str) -> None:
     make, options, expected = KINDS[name]
     path = save(make(), tmp_path / name, icc_profile=swapped_profile(), **options)
@@ -255,7 +256,7 @@ def test_colours_are_converted_from_the_embedded_profile(tmp_path: Path, folder:
     assert "icc_profile" not in small.info  # sRGB is what a JPEG without a profile means
 
 
-@pytest.mark.parametrize("name", ["RGB.jpg", "L.jpg", "CMYK.jpg", "RGBA.png", "LA.png", "P.png"])
+@pytest.mark.parametrize("name", ["RGB.jpg", "L.jpg", "CMYK.jpg", "RGBA.png"])
 @pytest.mark.parametrize("profile", ["rubbish", "cut off", "of LAB", "of RGB"])
 def test_profile_that_makes_no_sense_is_ignored(tmp_path: Path, folder: Path, name: str, profile: str) -> None:
     rgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
