@@ -99,7 +99,7 @@ def measure(options: Options) -> dict:
         collect = ready(some, metadata, source.api, source.image_hosts[0], source.key.reveal(), some)
         runs = {f"{count:,}": ready(count, both_stages, photos[:count]) for count in sizes}
         facts = {
-            "Photos": f"{options.photos:,} drawings, beyond that again under other ids",
+            "Photos": f"{options.photos:,} drawn ones, beyond that again under other ids",
             "Files": "in memory" if where == MEMORY else "on a disk",
             "Workers": f"{THREADS} threads, {PROCESSES} processes",
         }
