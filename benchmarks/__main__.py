@@ -49,7 +49,7 @@ def main() -> None:
     (output / "results.md").write_text(results(kept), encoding="utf-8")
     found = measured(kept)
     if "load" in found and "executors" in found:
-        (output / "growth.md").write_text(growing(found["load"], found["executors"]), encoding="utf-8")
+        (output / "growth.md").write_text(growing(found), encoding="utf-8")
     print(f"Written: {output / 'results.md'}")
     if refused:
         raise SystemExit("\n".join(refused))
@@ -76,10 +76,14 @@ def results(kept: Path) -> str:
     return re.sub(r"\n{3,}", "\n\n", (PAGES / "results.md").read_text(encoding="utf-8").format(**blocks))
 
 
-def growing(load: dict, cost: dict) -> str:
-    """The page about many photos and, if it was measured, about a cluster."""
+def growing(found: dict[str, dict]) -> str:
+    """The page about many photos and, if they were measured, about a class and about a cluster."""
+    load, cost = found["load"], found["executors"]
     pool, cluster = cost["cost"].values()
     words = {"growth": (load, growth.words(load))}
+    if "reading" in found and "grading" in found:
+        sizes = found["reading"]["rounds"], grading.by_size(found["grading"]["rounds"])
+        words["classes"] = (found["grading"], growth.class_words(*sizes))
     if not isinstance(cluster, str):
         words["cluster"] = (cost, growth.cluster_words(pool, cluster, executors.WORKERS))
     return "".join(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import classroom, common
-from benchmarks.common import Options, Refused, Round, of, target, times
+from benchmarks.common import Options, Refused, Round, Rounds, of, target, times
 from benchmarks.growth import beyond
 
 BESIDE = ("nbgrader",)
@@ -89,10 +89,15 @@ def measure(options: Options) -> dict:
     return {"facts": facts, "rounds": common.alternate(tools, 1)}
 
 
+def by_size(rounds: Rounds) -> Rounds:
+    """Those of `make grade`, the largest class last."""
+    ours = {name: found for name, found in rounds.items() if name.startswith(OURS)}
+    return dict(sorted(ours.items(), key=lambda one: one[1][0]["items"]))
+
+
 def report(data: dict) -> dict[str, list[str]]:
     rounds, megabytes = data["rounds"], of(lambda one: one["MB"])
-    fewer = {name: found for name, found in rounds.items() if name.startswith(f"{OURS}, ")}
-    line = [beyond(fewer | {OURS: rounds[OURS]}, "seconds")] if fewer else []
+    line = [beyond(sizes, "seconds")] if len(sizes := by_size(rounds)) > 2 else []
     return {
         "rounds": common.table("command", rounds, {
             "seconds per submission": (of(lambda one: one["seconds"] / one["items"]), ".1f"),

@@ -1,6 +1,7 @@
-"""What follows from the measurements for 25,000 and for a million photos, and when a cluster pays.
+"""What follows from the measurements for 25,000 and for a million photos, for a class, and when a cluster pays.
 
-Nothing is measured here: the figures are those of load.py and executors.py. The page is pages/growth.md.
+Nothing is measured here: the figures are those of the other parts. The page is made of growth.md, classes.md and
+cluster.md in pages/.
 """
 
 from __future__ import annotations
@@ -92,6 +93,16 @@ def words(load: dict) -> dict[str, object]:
         "quota": 3600 / (helpers.PER_PAGE * machine), "bandwidth": each.photo * 8 / machine / 1e6,
         "memory": load["memory"] / 1e9, "full": load["memory"] / each.memory,
     }  # fmt: skip
+
+
+def class_words(reports: Rounds, grading: Rounds) -> dict[str, object]:
+    """What the page says of a class: by how much the largest one misses the line through the smaller ones."""
+    rows = []
+    for what, rounds, keys in (("class report", reports, ("seconds", "MB")), ("grading", grading, ("seconds",))):
+        *fitted, largest = (f"{found[0]['items']:,}" for found in rounds.values())
+        missed = (f"{statistics.median(beyond(rounds, key)) - 1:+.0%}" for key in keys)
+        rows.append([what, " and ".join(fitted), largest, *missed])
+    return {"table": "\n".join(markdown(["", "fitted on", "tested on", "seconds", "MB"], rows))}
 
 
 def cluster_words(pool: list[Round], cluster: list[Round], workers: int) -> dict[str, object]:

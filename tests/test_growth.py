@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import practice
-from benchmarks import common, growth, load
+from benchmarks import common, grading, growth, load
 
 EACH = growth.Each(photo=150e3, thumbnail=5e3, disk=4e3, memory=10e3, cpu=0.005, download=0.002, resize=0.004)
 
@@ -19,6 +19,16 @@ def test_the_largest_run_is_compared_with_the_line_through_the_others() -> None:
         "25,000": [{"items": 25_000, "wall": wall} for wall in (51.0, 56.1, 25.5)],  # 1 s + 25,000 x 2 ms = 51 s
     }
     assert growth.beyond(rounds, "wall") == pytest.approx([1.0, 1.1, 0.5])
+
+
+def test_a_class_is_told_by_how_much_it_misses_the_line_through_smaller_ones() -> None:
+    sizes = {10: (20.0, 100.0), 20: (40.0, 110.0), 80: (176.0, 170.0)}  # the lines give 160 s and 170 MB for 80
+    reports = {str(n): [{"items": n, "seconds": seconds, "MB": mb}] for n, (seconds, mb) in sizes.items()}
+    graded = {grading.OURS: reports["80"], grading.PLAIN: reports["10"], f"{grading.OURS}, 10": reports["10"],
+              f"{grading.OURS}, 20": reports["20"]}  # fmt: skip
+    table = growth.class_words(reports, grading.by_size(graded))["table"]
+    assert "| class report | 10 and 20 | 80 | +10% | +0% |" in table
+    assert "| grading | 10 and 20 | 80 | +10% |  |" in table
 
 
 def test_a_forecast_computed_by_hand() -> None:

@@ -45,7 +45,7 @@ def _cameras() -> tuple[tuple[Camera | None, ...], tuple[float, ...]]:
     return (*cameras, None), tuple(accumulate([*shares, 100 - sum(shares)]))
 
 
-SCENES = 750  # different ones; each is painted once and then photographed again: painting takes most of the time
+SCENES = 650  # different ones; each is painted once and then photographed again: painting takes most of the time
 CAMERAS, _CAMERA_SHARES = _cameras()
 _LOG_SECONDS = tuple(math.log2(Fraction(speed)) for speed in SPEEDS)
 
