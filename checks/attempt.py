@@ -95,7 +95,7 @@ class Attempt:
             with guard:
                 try:
                     self.run = timed_run(function, self.items, *self.arguments)
-                except KeyboardInterrupt:
+                except KeyboardInterrupt:  # no trouble of the function: whose it is, is asked below
                     raise
                 except WorkerLost as problem:
                     self.error = problem.__cause__

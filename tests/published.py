@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import subprocess
-import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ def published(path: str) -> bytes:
 
 def unpack_published(folder: Path, *paths: str) -> None:
     """Write files and folders of the last commit into this folder."""
-    with tarfile.open(fileobj=io.BytesIO(_git("archive", "HEAD", *paths))) as archive:
-        archive.extractall(folder, filter="data")
+    packed = _git("-c", "core.autocrlf=false", "archive", "--format=zip", "HEAD", *paths)  # as it is, on Windows too
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        archive.extractall(folder)
 
 
 def cell(notebook: dict[str, Any], cell_id: str) -> Any:

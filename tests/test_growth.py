@@ -25,7 +25,7 @@ def test_a_class_is_told_by_how_much_it_misses_the_line_through_smaller_ones() -
     sizes = {10: (20.0, 100.0), 20: (40.0, 110.0), 80: (176.0, 170.0)}  # the lines give 160 s and 170 MB for 80
     reports = {str(n): [{"items": n, "seconds": seconds, "MB": mb}] for n, (seconds, mb) in sizes.items()}
     graded = {grading.OURS: reports["80"], grading.PLAIN: reports["10"], f"{grading.OURS}, 10": reports["10"],
-              f"{grading.OURS}, 20": reports["20"]}  # fmt: skip
+              f"{grading.OURS}, 20": reports["20"], f"{grading.OURS}, 30": "failed: no reason"}  # fmt: skip
     table = growth.class_words(reports, grading.by_size(graded))["table"]
     assert "| class report | 10 and 20 | 80 | +10% | +0% |" in table
     assert "| grading | 10 and 20 | 80 | +10% |  |" in table

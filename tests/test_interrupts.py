@@ -547,10 +547,11 @@ def test_a_start_deletes_what_dead_processes_left_in_the_runs_of_living_notebook
     run = Path("cache", "runs", str(os.getpid()), "resize_pool")
     run.mkdir(parents=True)
     left, in_work = (run / f"photo.jpg.{pid}-1.part" for pid in (gone.pid, os.getpid()))
-    left.write_bytes(b"half")
-    in_work.write_bytes(b"half")
+    trace = Path("cache", f"trace.json.{gone.pid}-1.part")
+    for path in (left, in_work, trace):
+        path.write_bytes(b"half")
     start_again()
-    assert list(run.iterdir()) == [in_work]
+    assert list(run.iterdir()) == [in_work] and not trace.exists()
 
 
 NOTEBOOK = """

@@ -110,10 +110,14 @@ def test_an_endless_loop_that_writes_its_own_result_has_none(bundle: Path, tmp_p
     assert result["score"] == 0 and page.count("Not graded: it took more than 0.1 minutes.") == 3
 
 
-def test_a_missing_notebook_is_told(bundle: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("content", "said"), {
+    None: "there is no assignment.ipynb at the top of the repository", b"{": "this is not a notebook",
+}.items())  # fmt: skip
+def test_what_is_no_notebook_is_told(bundle: Path, tmp_path: Path, content: bytes | None, said: str) -> None:
+    if content:
+        (tmp_path / "assignment.ipynb").write_bytes(content)
     result, _ = grade(bundle, tmp_path)
-    said = "Not graded: there is no assignment.ipynb at the top of the repository."
-    assert result["score"] == 0 and {row["message"] for row in result["tests"]} == {said}
+    assert result["score"] == 0 and {row["message"] for row in result["tests"]} == {f"Not graded: {said}."}
 
 
 def test_nothing_is_graded_without_knowing_whose_it_is(bundle: Path, tmp_path: Path) -> None:
