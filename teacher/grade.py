@@ -13,13 +13,12 @@ import io
 import os
 import shutil
 import sys
-import threading
 import time
+import warnings
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
 from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,7 @@ PICTURES = Path("cache") / "grading"  # the photographs that submissions are gra
 OWN = Path("grading")  # gradebooks and logs of single submissions, until they are merged
 # Where processes can be forked, what nbgrader needs is imported once, and not for each submission.
 PROCESSES: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
-IMPORTED = ["nbgrader.apps.nbgraderapp", "nbgrader.apps.autogradeapp", "teacher.grade"]
-stopped = threading.Event()
+IMPORTED = ["nbgrader.apps.nbgraderapp", "nbgrader.apps.autogradeapp", "helpers", "practice.pictures"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,11 @@ def graded(student: str) -> bool:
 
 
 def grade_all(students: Sequence[str], workers: int, limits: Limits) -> dict[str, str]:
-    """Grade these, several at once; returns who could not be graded, and why."""
+    """Grade these, several at once; returns who could not be graded, and why.
+
+    One thread starts, watches and ends them all. A process of multiprocessing can't be watched from one thread while
+    another starts the next: both may read its exit code, and the one that comes late takes it for 255.
+    """
     if not students:
         return {}
     draw_missing(PICTURES, Catalogue(PHOTOS).entries, workers, lambda done, total: None)
@@ -103,33 +105,74 @@ def grade_all(students: Sequence[str], workers: int, limits: Limits) -> dict[str
     OWN.mkdir(exist_ok=True)
     for student in students:  # all before the first one is graded: nobody may copy while points are merged into it
         shutil.copy("gradebook.db", OWN / f"{student}.db")
-    failed = {}
-    with (
-        ThreadPoolExecutor(workers) as executor,
-        progress_line(len(students), "Grading", unit=" submissions") as line,
-        contextlib.closing(helpers.as_done(executor, grade, students, repeat(limits), limit=2 * workers)) as found,
-    ):
+    waiting, failed = list(reversed(students)), {}
+    running: list[Run] = []
+    with progress_line(len(students), "Grading", unit=" submissions") as line:
         try:
-            for student, reason in found:
-                if not (reason := reason or merge(student)):
-                    (OWN / f"{student}.db").unlink()
-                    (OWN / f"{student}.log").unlink()
-                else:
-                    failed[student] = reason
-                    shutil.rmtree(Path("autograded", student, ASSIGNMENT), ignore_errors=True)
-                line.update()
-        except KeyboardInterrupt:
-            stopped.set()  # ends what is under way, and the executor's threads with it
-            raise
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    running.append(Run(waiting.pop()))
+                wait([run.process.sentinel for run in running], timeout=0.5)  # to look takes time of the CPU, too
+                for run in list(running):
+                    reason = run.over(limits)
+                    if not reason and run.process.is_alive():
+                        continue
+                    run.end()
+                    running.remove(run)
+                    if reason := reason or ("nbgrader failed" if run.process.exitcode else merge(run.student)):
+                        failed[run.student] = reason
+                        shutil.rmtree(run.folder / ASSIGNMENT, ignore_errors=True)
+                    else:
+                        for kept in ("db", "log"):
+                            (OWN / f"{run.student}.{kept}").unlink()
+                    line.update()
+        finally:
+            for run in running:
+                run.end()
     return failed
 
 
-def grade(student: str, limits: Limits) -> tuple[str, str]:
-    """Let nbgrader grade one submission; returns the student, and why it failed or ""."""
-    process = PROCESSES.Process(target=_autograde, args=(student,))
-    process.start()
-    reason = _watched(process, Path("autograded", student), limits)
-    return student, reason or ("nbgrader failed" if process.exitcode else "")
+class Run:
+    """nbgrader with one submission: its process, and all that this starts."""
+
+    def __init__(self, student: str) -> None:
+        self.student, self.folder, self.began = student, Path("autograded", student), time.monotonic()
+        self.process = PROCESSES.Process(target=_autograde, args=(student,))
+        self.process.start()
+        self.seen: dict[psutil.Process, None] = {}  # in their order: the first one is nbgrader
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended already
+            self.seen[psutil.Process(self.process.pid)] = None
+
+    def over(self, limits: Limits) -> str:
+        """Which limit it is over, or ""."""
+        alive = self._alive(list(self.seen)[:1])
+        if time.monotonic() - self.began > 60 * limits.minutes:
+            return f"it took more than {limits.minutes:g} minutes"
+        if sum(map(_memory, alive)) / 1e6 > limits.memory:
+            return f"it took more than {limits.memory:g} MB of memory"
+        if len(alive) > limits.processes:
+            return f"it started more than {limits.processes:g} processes"
+        if _size(self.folder) / 1e6 > limits.disk:
+            return f"it wrote more than {limits.disk:g} MB"
+        return ""
+
+    def end(self) -> None:
+        """End all that is left of it, and what that starts while it is being ended."""
+        for _ in range(50):
+            if not (alive := self._alive(list(self.seen))):
+                break
+            for one in alive:
+                with contextlib.suppress(psutil.Error):
+                    one.kill()
+            psutil.wait_procs(alive, timeout=0.2)
+        self.process.join()
+
+    def _alive(self, parents: list[psutil.Process]) -> list[psutil.Process]:
+        """What is alive of all that was seen, and of what these parents have started since."""
+        for one in parents:
+            with contextlib.suppress(psutil.Error):
+                self.seen |= dict.fromkeys(one.children(recursive=True) if one.is_running() else ())
+        return [one for one in self.seen if one.is_running() and _status(one) != psutil.STATUS_ZOMBIE]
 
 
 def _autograde(student: str) -> None:
@@ -144,43 +187,6 @@ def _autograde(student: str) -> None:
     own = f"sqlite:///{(OWN / f'{student}.db').resolve()}"
     arguments = ["autograde", ASSIGNMENT, f"--student={student}", "--force", f"--CourseDirectory.db_url={own}"]
     NbGraderApp.launch_instance(arguments)
-
-
-def _watched(grading: Any, folder: Path, limits: Limits) -> str:
-    """Wait until a process and all that it started have ended. Why they were ended, or ""."""
-    try:
-        process = psutil.Process(grading.pid)
-    except psutil.NoSuchProcess:  # it has ended already
-        grading.join()
-        return ""
-    began, seen, reason = time.monotonic(), {process}, ""
-    while grading.is_alive() and not reason:
-        with contextlib.suppress(psutil.Error):
-            seen |= set(process.children(recursive=True))
-        alive = [one for one in seen if one.is_running()]
-        memory = sum(map(_memory, alive)) / 1e6
-        if time.monotonic() - began > 60 * limits.minutes:
-            reason = f"it took more than {limits.minutes:g} minutes"
-        elif memory > limits.memory:
-            reason = f"it took more than {limits.memory:g} MB of memory"
-        elif len(alive) > limits.processes:
-            reason = f"it started more than {limits.processes:g} processes"
-        elif _size(folder) / 1e6 > limits.disk:
-            reason = f"it wrote more than {limits.disk:g} MB"
-        elif stopped.is_set():
-            reason = "it was stopped"
-        grading.join(0.5)  # to look takes time of the CPU, too
-    for _ in range(50 if reason else 1):  # what it left behind, and what that starts while it is being ended
-        with contextlib.suppress(psutil.Error):
-            seen |= {child for one in list(seen) if one.is_running() for child in one.children(recursive=True)}
-        if not (alive := [one for one in seen if one.is_running() and _status(one) != psutil.STATUS_ZOMBIE]):
-            break
-        for one in alive:
-            with contextlib.suppress(psutil.Error):
-                one.kill()
-        psutil.wait_procs(alive, timeout=0.2)
-    grading.join()
-    return reason
 
 
 def _memory(process: psutil.Process) -> int:
@@ -209,6 +215,7 @@ def merge(student: str) -> str:
     """Take what nbgrader gave to one submission into gradebook.db; points given by people stay. Why not, or ""."""
     from nbgrader.api import Gradebook, MissingEntry
 
+    warnings.filterwarnings("ignore", module="nbgrader")  # SQLAlchemy's, of how nbgrader adds a submission
     try:
         with Gradebook(f"sqlite:///{OWN / student}.db") as own, Gradebook("sqlite:///gradebook.db") as book:
             given = own.find_submission(ASSIGNMENT, student)

@@ -98,7 +98,7 @@ FAULTS = (
           "tests/test_catalogue.py"),
     Fault("teacher/collected.py", "file.read(most + 1)", "file.read()", "tests/test_class.py -k bomb"),
     Fault("teacher/class_report.py", '.replace("<", "\\\\u003c")', "", "tests/test_class.py -k hostile"),
-    Fault("teacher/grade.py", "elif memory > limits.memory:", "elif False:", "tests/test_grade.py"),
+    Fault("teacher/grade.py", "if sum(map(_memory, alive)) / 1e6 > limits.memory:", "if False:", "tests/test_grade.py"),
 )  # fmt: skip
 
 
