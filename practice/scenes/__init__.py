@@ -285,14 +285,16 @@ def describe(seed: int, orientation: str = "portrait") -> Scene:
 def draw(seed: int, width: int, height: int, take: int = 0) -> Image.Image:
     """Draw the scene of `seed` as an RGB image of exactly width x height px.
 
-    Takes after the first are further photographs of that scene, every other one mirrored, each developed in its own
-    way. To paint a scene is most of the work, so takes that are asked for one after the other cost little.
+    Takes after the first are further photographs of that scene: the second one mirrored, the third from nearer, each
+    developed in its own way. To paint a scene is most of the work, so takes that follow one another cost little.
     """
     # Extreme aspect ratios are drawn less extreme and stretched, so that every scene has room.
     frame, image = _painted(seed, min(max(round(WIDTH * height / width), 360), 2160))
     image = _develop(frame, image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if take % 2 else image, take)
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2)
+    margin = 0.12 if take // 2 % 2 else 0.0
+    box = (margin * image.width, margin * image.height, (1 - margin) * image.width, (1 - margin) * image.height)
+    if image.size != (width, height) or margin:
+        image = image.resize((width, height), Image.Resampling.BICUBIC, box, reducing_gap=2)
     return image
 
 
