@@ -61,7 +61,7 @@ def finish_grading(assignment: str, student: str, notebooks: list[str]) -> None:
         graded = json.loads((folder / notebook.name).read_text(encoding="utf-8"))
         try:
             cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-            own = {cell.get("id"): cell for cell in cells if cell["cell_type"] == "code"}
+            own = {cell["id"]: cell for cell in cells if cell["cell_type"] == "code" and "id" in cell}
             ran = any(cell.get("outputs") for cell in own.values())
         except (ValueError, KeyError, TypeError, AttributeError):
             own, ran = {}, False
@@ -73,6 +73,7 @@ def finish_grading(assignment: str, student: str, notebooks: list[str]) -> None:
             elif cell["cell_type"] == "code" and ran and cell.get("id") in own:
                 cell["outputs"] = own[cell["id"]].get("outputs", [])
                 cell["execution_count"] = own[cell["id"]].get("execution_count")
+        (folder / notebook.name).unlink()  # nbgrader has made it read-only
         (folder / notebook.name).write_text(json.dumps(graded, indent=1), encoding="utf-8")
         for path in folder.iterdir():
             if path.suffix != ".ipynb":

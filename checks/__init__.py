@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from checks.attempt import KEPT, Attempt, is_empty
-from checks.exploring import explore
+from checks.exploring import STEPS, explore
 from checks.judge import other_items, rehearsed, verdict_on
-from checks.reading import read_off
+from checks.reading import read_off, read_right
 from checks.verdict import Verdict
 from helpers import thumbnail_bytes
 from kit.journal import name_of
 from kit.runs import Run
 from kit.source import Source
 
-__all__ = ["Verdict", "check", "explore", "read_off"]
+__all__ = ["STEPS", "Verdict", "check", "explore", "read_off", "read_right"]
 
 SECOND = 100  # items of the second rehearsal
 

@@ -6,13 +6,16 @@ does not matter what the notebook did to its own variables (a verdict, the list 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import logging
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, ModuleType
+from typing import Any
 
 from IPython.utils.capture import capture_output
 
@@ -26,33 +29,49 @@ SIZE = 160  # pixels, another one than the default: the function has to pass it 
 OURS = re.compile(r"(helpers|practice)$|(kit|checks)(\.|$)")  # names of modules; drawings judge nothing
 
 
-def explored(*functions: Callable) -> int:
-    """How many of the exploratory functions are right, on records that the notebook did not make."""
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Nothing is shown: nbgrader takes whatever goes to standard error for a mistake.
+
+    A handler of `logging` keeps the stream that it was given at first, so loggers are switched off.
+    """
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        with capture_output():
+            yield
+    finally:
+        logging.disable(before)
+
+
+def explored(given: Mapping[str, Any]) -> int:
+    """How many of the exploratory functions are right, on records that the notebook did not make.
+
+    Args:
+        given: the notebook's variables. What is missing, because its cell failed, is not right.
+    """
     if replaced():
         return 0
     catalogue = Catalogue(10 * PHOTOS)
     data = helpers.tidy([catalogue.record(entry, "http://api", "http://images") for entry in catalogue.entries])
-    with capture_output():  # as in grade()
-        return sum(checks.explore(function, data).right for function in functions)
+    with silent():
+        return sum(checks.explore(given[name], data, name).right for name in checks.STEPS if callable(given.get(name)))
 
 
-def read_right(*readings: tuple) -> float:
-    """How many numbers were read off rightly, of (run, answers) each."""
-    return 0 if replaced() else sum(len(answers) * checks.read_off(run, answers).value for run, answers in readings)
+def read_right(given: Mapping[str, Any]) -> float:
+    """How many numbers were read off rightly."""
+    return 0 if replaced() else checks.read_right(given)
 
 
 def grade(function: Callable, task: str):
-    """The Verdict on a student's download_parallel or resize_parallel, from a small run of its own.
-
-    Nothing that the function prints is shown: nbgrader takes an output for a mistake if it goes to standard error.
-    """
+    """The Verdict on a student's download_parallel or resize_parallel, from a small run of its own."""
     if found := replaced():
         return checks.Verdict(
             "WRONG",
             f"this notebook changes what it is graded with: {', '.join(found)}.\n"
             "Next step: take that out; the exercise needs no change outside of your own functions.",
         )
-    with capture_output():
+    with silent():
         source = helpers.connect(helpers.Settings(photos=PHOTOS, latency_ms=20))
         try:
             photos = source.photos(helpers.collect_photos(source, PHOTOS))

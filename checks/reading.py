@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from checks.verdict import Verdict
 from kit.files import CACHE
@@ -43,6 +44,13 @@ FACTS: dict[str, tuple[Callable[[Run], float | str], str]] = {
     "took_longest": (_slowest, "the id in the first row of the table of the slowest photos"),
     "second_worker_began": (lambda run: _begins(run)[min(1, run.workers - 1)], "where the second lane begins"),
     "cpus_busy": (lambda run: run.cpu / run.wall, "CPU time (s) divided by wall time (s), from the table"),
+}
+
+
+# The notebook's variables: a run, and the dict with what was read from it.
+READINGS = {
+    ("threads_download", "download_answers"): ("idle_at_the_end", "took_longest"),
+    ("processes_resize", "resize_answers"): ("second_worker_began", "cpus_busy"),
 }
 
 
@@ -81,6 +89,16 @@ def read_off(run: Run | None, answers: Mapping[str, float | str | None]) -> Read
     else:
         word, text = "RIGHT", f"{', '.join(answers)}: that is what your run shows."
     return Reading(word, text, value=(len(answers) - len(wrong) - len(open_)) / len(answers), facts=facts)
+
+
+def read_right(given: Mapping[str, Any]) -> float:
+    """How many numbers were read off rightly, from the notebook's variables; what is missing there is not read."""
+    right = 0.0
+    for (run, answers), names in READINGS.items():
+        told = given.get(answers)
+        told = {name: told.get(name) if isinstance(told, dict) else None for name in names}
+        right += len(names) * read_off(found if isinstance(found := given.get(run), Run) else None, told).value
+    return right
 
 
 def _close(answer: object, right: float | str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import contextlib
 import html
 import io
 import itertools
@@ -127,7 +128,8 @@ def cells_of(content: bytes) -> list[Cell]:
             outputs = tuple(out for out in cell.get("outputs", ()) if isinstance(out, dict))
             tags = frozenset(tag for tag in about.get("tags", ()) if isinstance(tag, str))
             count = count if isinstance(count, int) else None
-            found.append(Cell(str(cell.get("id", "")), cell["cell_type"], joined(cell["source"]), count, tags, outputs))
+            id = cell.get("id") or about.get("id") or ""  # before nbformat 4.5, Colab has it in the metadata
+            found.append(Cell(str(id), cell["cell_type"], joined(cell["source"]), count, tags, outputs))
         return found
     except (KeyError, TypeError, AttributeError, RecursionError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError("this is not a notebook") from None
@@ -169,12 +171,10 @@ def read(content: bytes, modules: str = "") -> Submission:
 
 def _given(name: str, sources: str) -> str:
     """A text that the first cell sets."""
-    found = re.search(rf"""(?m)^{name} *= *(["'].{{0,80}}["']) *$""", sources)
-    try:
-        value = ast.literal_eval(found[1]) if found else ""
-    except (SyntaxError, ValueError):
-        return ""
-    return value if isinstance(value, str) else ""
+    for line in re.findall(rf"(?m)^{name}\b.{{0,120}}$", sources):
+        with contextlib.suppress(SyntaxError, ValueError, AttributeError):
+            return str(ast.literal_eval(ast.parse(line).body[0].value))  # type: ignore[attr-defined]
+    return ""
 
 
 def _saved(code: Sequence[Cell], findings: list[str]) -> Iterator[Saved]:
@@ -391,7 +391,7 @@ def _box(code: Sequence[Cell]) -> dict[str, str]:
         for out in cell.outputs:
             shown = joined(data_of(out).get("text/html", ""))[:MOST_HTML]
             if "Student number" in shown:
-                rows = re.findall(r"<tr><th[^>]*>(.*?)</th><td[^>]*>(.*?)</td></tr>", shown, re.DOTALL)
+                rows = re.findall(r"<tr><th[^<>]*>([^<]*)</th><td[^<>]*>([^<]*)</td></tr>", shown)
                 return {html.unescape(name): html.unescape(fact) for name, fact in rows}
     return {}
 

@@ -128,11 +128,11 @@ def show(description: str) -> None:
 class StatusBox:
     """The box at the top of the notebook: what runs now, and at the end the facts for whoever reads only that."""
 
-    def __init__(self, name: str, number: str):
+    def __init__(self, name: str, number: str | int):
         from IPython.display import display
 
         self.who = {"Name": name or "(not given)", "Student number": number or "(not given)"}
-        self.given = name, number
+        self.given = name, str(number)  # without quotes, it is an int
         self.full = False
         self.handle = display(_table(self.who | {"Runs now": "nothing yet"}), display_id=True)
 
@@ -150,7 +150,7 @@ class StatusBox:
         self.handle.update(_table(self.who | {"Source": source.describe(), "Machine": machine} | dict(facts) | told))
 
 
-def status_box(name: str, number: str) -> StatusBox:
+def status_box(name: str, number: str | int) -> StatusBox:
     """Make the box here; progress lines tell it what runs."""
     _status.clear()
     _status.append(StatusBox(name, number))

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import linecache
+import math
 import os
 import secrets
 import struct
@@ -205,6 +206,8 @@ def unpack(data: Mapping[str, Any]) -> Saved:
             times = (begin / 1e6, (begin + took) / 1e6, waited / 1e6, cpu / 1e6, queued / 1e6)
             outcomes.append(Outcome(name, kinds[status], size, f"run/{name}.jpg", *times, worker, tries))
         expected = data.get("prediction")
+        if expected and not math.isfinite(float(expected[0])):
+            raise ValueError("its prediction is no number")
         others = data.get("others")
         run = Run(
             task=task,

@@ -7,6 +7,7 @@ whatever the student's function returns. An interrupt is told to all workers by 
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import inspect
 import json
@@ -106,7 +107,9 @@ def _append(journal: str, name: str, line: str) -> None:
     """Add a line to a file, by one call of the system: a kill leaves no part of it."""
     file = os.open(os.path.join(journal, name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(file, (line + "\n").encode())
+        data = (line + "\n").encode()
+        if os.write(file, data) < len(data):  # a disk that gets full takes a part, and says so the next time
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(file)
 
@@ -131,11 +134,15 @@ def read(folder: Path) -> tuple[Outcome, ...]:
             reason = os.strerror(int(path.name.removeprefix(_LOST)))
             raise FileProblem(f"The records of this run could not be written: {reason}. Make room, and run it again.")
         with open(path, encoding="utf-8") as lines:
-            for line in lines:
+            for line in filter(_whole, lines):
                 values = json.loads(line)
                 same = {"status": Status(values["status"]), "worker": sys.intern(values["worker"])}
                 outcomes.append(Outcome(**values | same))
     return tuple(sorted(outcomes, key=lambda outcome: outcome.finished))
+
+
+def _whole(line: str) -> bool:
+    return line.endswith("\n")
 
 
 def name_of(item: Photo | Path | str) -> str:

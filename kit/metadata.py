@@ -111,6 +111,7 @@ def _gone(path: Path) -> set[str]:
 
 _TEXTS = ("id", "description", "alt_description")
 _NUMBERS = {"width": 1, "height": 1, "likes": 0, "views": 0, "downloads": 0}  # and their least value
+MOST = 10**12  # what is larger is no number of anything here, and no chart could show it
 _NESTED = {"urls": ("raw", "full", "regular", "small", "thumb"), "exif": ("make",), "user": ("name",)}
 
 
@@ -133,7 +134,7 @@ def tidy(records: Sequence[dict]) -> pd.DataFrame:
     read["color"] = texts["color"].str.lower().where(texts["color"].str.fullmatch("#[0-9a-fA-F]{6}").eq(True))
     for name, least in _NUMBERS.items():
         number = pd.to_numeric(data[name].map(str), errors="coerce").astype(float)
-        number = number.where(number.between(least, 2**53 - 1) & (number % 1 == 0))
+        number = number.where(number.between(least, MOST) & (number % 1 == 0))
         read[name] = number if number.hasnans else number.astype(int)
     for name, fields in _NESTED.items():
         read[name] = [_texts_in(value, fields) for value in data[name]]

@@ -75,7 +75,8 @@ def report(folder: Path, to: Path, workers: int, modules: str = "") -> list[Row]
     write(to / "index.html", page({"questions": questions, "reference": code, "rows": rows}).encode())
     text = io.StringIO(newline="")
     csv.writer(text).writerows(table(rows))
-    write(to / "class.csv", text.getvalue().encode("utf-8-sig"))  # the mark tells Excel that it is UTF-8
+    # The mark tells Excel that it is UTF-8. Names of files may hold what UTF-8 can't.
+    write(to / "class.csv", text.getvalue().encode("utf-8-sig", "replace"))
     return rows
 
 
@@ -175,7 +176,7 @@ def table(rows: Iterable[Row]) -> Iterator[list[object]]:
             *(of("predictions", stage) for stage in saved.STAGES), row.get("points"),
             "; ".join(row.get("findings", [])), "; ".join(row.get("notes", [])), row.get("broken", ""),
         ]  # fmt: skip
-        yield [f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" else cell for cell in cells]
+        yield [f"'{cell}" if isinstance(cell, str) and cell.startswith(tuple("=+-@\t\r")) else cell for cell in cells]
 
 
 def page(told: Mapping[str, object]) -> str:

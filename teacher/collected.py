@@ -28,6 +28,7 @@ LARGEST_ARCHIVE = 50_000_000  # bytes of an archive inside of another one
 MOST_PIXELS = 4_000_000  # of a picture; a chart has a tenth of that
 SKIPPED = {".ipynb_checkpoints", "autograded", "feedback", "release", "source", "__MACOSX", ".venv"}
 CHARTS = ("download-compare", "resize-compare", "conclusion-table")  # ids of the cells whose charts a grader reads
+NBGRADER = ("assignment", "assignment.ipynb")  # submitted/NAME/assignment/assignment.ipynb
 # Names that learning platforms give, and which part is the student.
 PLATFORMS = (
     re.compile(r"^(?P<who>.+?)_\d+_assignsubmission_[a-z]+(_|$)"),  # Moodle, a folder or a file
@@ -54,10 +55,11 @@ def found_in(folder: Path) -> Iterator[tuple[str, str, str]]:
             except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
                 names = []
             inside = [name for name in names if name.endswith((".ipynb", ".zip"))]
+            if _named(parts) and (chosen := _chosen(inside)):
+                inside = [chosen]
             # One submission, or the download of a whole class: then each member names its student.
             for name in inside or [""]:
-                own = _student(tuple(name.split("/"))) if len(inside) > 1 else ""
-                yield own or _student(parts), str(path), name
+                yield _student(tuple(name.split("/")) if len(inside) > 1 else parts), str(path), name
 
 
 def _members(archive: zipfile.ZipFile) -> list[str]:
@@ -65,13 +67,22 @@ def _members(archive: zipfile.ZipFile) -> list[str]:
     return [name for name in names if not SKIPPED & {*name.split("/")}]
 
 
+def _chosen(names: list[str]) -> str:
+    """The notebook of the assignment among those of one archive, else the first one; "" if there is none."""
+    notebooks = [name for name in names if name.endswith(".ipynb")]
+    first = notebooks[0] if notebooks else ""
+    return next((name for name in notebooks if name.endswith("assignment.ipynb")), first)
+
+
+def _named(parts: tuple[str, ...]) -> str:
+    """Who a path belongs to, as a platform's name says; "" if none does, or in nbgrader's folder."""
+    found = (pattern.match(part) for part in parts for pattern in PLATFORMS)
+    return "" if parts[1:] == NBGRADER else next((one["who"] for one in found if one), "")
+
+
 def _student(parts: tuple[str, ...]) -> str:
     """Who a path belongs to: what a platform's name says, else the first folder, else the file."""
-    for part in parts:
-        for pattern in PLATFORMS:
-            if named := pattern.match(part):
-                return named["who"]
-    return parts[0] if len(parts) > 1 else Path(parts[0]).stem
+    return _named(parts) or (parts[0] if len(parts) > 1 else Path(parts[0]).stem)
 
 
 def content_of(path: str, member: str) -> bytes:
@@ -88,10 +99,9 @@ def content_of(path: str, member: str) -> bytes:
             if member.endswith(".zip"):
                 inner = io.BytesIO(_limited(archive, member, LARGEST_ARCHIVE))
                 with zipfile.ZipFile(inner) as second:
-                    names = [name for name in _members(second) if name.endswith(".ipynb")]
-                    if not names:
+                    if not (name := _chosen(_members(second))):
                         raise ValueError("the archive holds no notebook")
-                    return _limited(second, names[0], saved.LARGEST)
+                    return _limited(second, name, saved.LARGEST)
             if not member:
                 raise ValueError("the archive holds no notebook")
             return _limited(archive, member, saved.LARGEST)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import ctypes
 import io
 import os
 import shutil
+import signal
 import sys
 import time
 import warnings
@@ -26,6 +28,7 @@ import psutil
 
 import helpers
 from kit.display import progress_line
+from kit.machine import end_with_parent
 from practice.catalogue import Catalogue
 from practice.pictures import draw_missing
 
@@ -34,6 +37,7 @@ PICTURES = Path("cache") / "grading"  # the photographs that submissions are gra
 OWN = Path("grading")  # gradebooks and logs of single submissions, until they are merged
 # Where processes can be forked, what nbgrader needs is imported once, and not for each submission.
 PROCESSES: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+PR_SET_CHILD_SUBREAPER = 36  # man 2 prctl
 IMPORTED = ["nbgrader.apps.nbgraderapp", "nbgrader.apps.autogradeapp", "helpers", "practice.pictures"]
 
 
@@ -64,7 +68,7 @@ def main() -> None:
         give_points(asked.points)
         return
     found = sorted(path.parent.name for path in Path("submitted").glob(f"*/{ASSIGNMENT}"))
-    students = asked.students or found
+    students = list(dict.fromkeys(asked.students or found))
     if missing := set(students) - set(found):
         sys.exit(f"Not in submitted/: {', '.join(sorted(missing))}")
     if not students:
@@ -72,7 +76,7 @@ def main() -> None:
     todo = students if asked.again else [student for student in students if not graded(student)]
     limits = Limits(asked.minutes, asked.memory, asked.processes, asked.disk)
     try:
-        failed = grade_all(todo, asked.workers, limits)
+        failed = grade_all(todo, max(1, asked.workers), limits)
     except KeyboardInterrupt:
         sys.exit("Stopped. What was graded is in gradebook.db; the next call grades the rest.")
     print(f"{len(todo) - len(failed)} graded now, {len(students) - len(todo)} before.")
@@ -101,12 +105,18 @@ def grade_all(students: Sequence[str], workers: int, limits: Limits) -> dict[str
         return {}
     draw_missing(PICTURES, Catalogue(PHOTOS).entries, workers, lambda done, total: None)
     if PROCESSES.get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
         PROCESSES.set_forkserver_preload(IMPORTED)
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which is for this program alone
+        forkserver.ensure_running()
+        signal.signal(signal.SIGINT, before)
     OWN.mkdir(exist_ok=True)
     for student in students:  # all before the first one is graded: nobody may copy while points are merged into it
         shutil.copy("gradebook.db", OWN / f"{student}.db")
     waiting, failed = list(reversed(students)), {}
     running: list[Run] = []
+    again: list[str] = []
     with progress_line(len(students), "Grading", unit=" submissions") as line:
         try:
             while waiting or running:
@@ -119,6 +129,10 @@ def grade_all(students: Sequence[str], workers: int, limits: Limits) -> dict[str
                         continue
                     run.end()
                     running.remove(run)
+                    if run.process.exitcode and not reason and run.without_ports() and run.student not in again:
+                        again.append(run.student)
+                        waiting.append(run.student)
+                        continue
                     if reason := reason or ("nbgrader failed" if run.process.exitcode else merge(run.student)):
                         failed[run.student] = reason
                         shutil.rmtree(run.folder / ASSIGNMENT, ignore_errors=True)
@@ -127,8 +141,10 @@ def grade_all(students: Sequence[str], workers: int, limits: Limits) -> dict[str
                             (OWN / f"{run.student}.{kept}").unlink()
                     line.update()
         finally:
+            before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would leave some of them
             for run in running:
                 run.end()
+            signal.signal(signal.SIGINT, before)
     return failed
 
 
@@ -145,34 +161,41 @@ class Run:
 
     def over(self, limits: Limits) -> str:
         """Which limit it is over, or ""."""
-        alive = self._alive(list(self.seen)[:1])
+        self._look(list(self.seen)[:1])
+        there = [one for one in self.seen if one.is_running()]
         if time.monotonic() - self.began > 60 * limits.minutes:
             return f"it took more than {limits.minutes:g} minutes"
-        if sum(map(_memory, alive)) / 1e6 > limits.memory:
+        if sum(map(_memory, there)) / 1e6 > limits.memory:
             return f"it took more than {limits.memory:g} MB of memory"
-        if len(alive) > limits.processes:
+        if len(there) > limits.processes:
             return f"it started more than {limits.processes:g} processes"
         if _size(self.folder) / 1e6 > limits.disk:
             return f"it wrote more than {limits.disk:g} MB"
         return ""
 
+    def without_ports(self) -> bool:
+        """Whether the kernel did not start: Jupyter found free ports for it, and another program was faster."""
+        log = (OWN / f"{self.student}.log").read_text(encoding="utf-8", errors="replace")
+        return "Kernel died before replying" in log
+
     def end(self) -> None:
         """End all that is left of it, and what that starts while it is being ended."""
         for _ in range(50):
-            if not (alive := self._alive(list(self.seen))):
+            self._look(list(self.seen))
+            alive = [one for one in self.seen if one.is_running() and _status(one) != psutil.STATUS_ZOMBIE]
+            if not alive:
                 break
-            for one in alive:
+            for one in alive[1:] or alive:  # nbgrader last: what is left by the others becomes its own
                 with contextlib.suppress(psutil.Error):
                     one.kill()
             psutil.wait_procs(alive, timeout=0.2)
         self.process.join()
 
-    def _alive(self, parents: list[psutil.Process]) -> list[psutil.Process]:
-        """What is alive of all that was seen, and of what these parents have started since."""
+    def _look(self, parents: list[psutil.Process]) -> None:
+        """See what these processes have started."""
         for one in parents:
             with contextlib.suppress(psutil.Error):
                 self.seen |= dict.fromkeys(one.children(recursive=True) if one.is_running() else ())
-        return [one for one in self.seen if one.is_running() and _status(one) != psutil.STATUS_ZOMBIE]
 
 
 def _autograde(student: str) -> None:
@@ -181,12 +204,20 @@ def _autograde(student: str) -> None:
 
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C is for this program, not for nbgrader
+    end_with_parent()
+    with contextlib.suppress(AttributeError, TypeError, OSError):  # Linux: what a submission leaves stays in sight
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     with (OWN / f"{student}.log").open("wb") as log:
         for number in (1, 2):
             os.dup2(log.fileno(), number)
     own = f"sqlite:///{(OWN / f'{student}.db').resolve()}"
     arguments = ["autograde", ASSIGNMENT, f"--student={student}", "--force", f"--CourseDirectory.db_url={own}"]
-    NbGraderApp.launch_instance(arguments)
+    try:
+        NbGraderApp.launch_instance(arguments)
+    finally:
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                child.kill()
 
 
 def _memory(process: psutil.Process) -> int:
@@ -242,7 +273,12 @@ def give_points(path: Path) -> None:
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
         given = [
-            (row["student"], row["question"], float(row["points"]) if row["points"] else None, _plain(row["remark"]))
+            (
+                row["student"],
+                row["question"],
+                float(row["points"]) if row["points"] else None,
+                _plain(row["remark"] or ""),
+            )
             for row in rows
         ]
     except (OSError, UnicodeDecodeError, KeyError, ValueError) as problem:

@@ -74,6 +74,8 @@ def main() -> None:
 def bundle(folder: Path) -> int:
     """Build a folder to grade from. No solution is in it, because what Classroom 50 fetches can be read by anybody."""
     folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()) and not (folder / "autograder.py").exists():
+        sys.exit(f"{folder} holds other files: name a new folder, or one that was built before.")
     book = folder.resolve() / "gradebook.db"  # a new one: that of the project may hold names and grades
     book.unlink(missing_ok=True)
     if failed := release.main() or release.main(f"--CourseDirectory.db_url=sqlite:///{book}"):

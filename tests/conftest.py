@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import multiprocessing
 import os
@@ -21,9 +22,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import repeat
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
+from hypothesis import settings
 from jupyter_client.manager import start_new_kernel
 from PIL import Image
 from published import published
@@ -33,6 +36,9 @@ import helpers
 import practice
 from kit import transport
 
+settings.register_profile("same", derandomize=True)  # in each run the same examples: what is found stays found
+settings.load_profile("same")
+T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 # Whatever reads a notebook imports jsonschema, and that compiles a grammar of addresses for almost two seconds, which
 # no notebook needs. Here, and in what tests start, it is as if this optional package were not installed.
@@ -104,6 +110,17 @@ def copy_project(folder: Path, pictures: Path, **options: int | str) -> None:
     (folder / "config.ini").write_text(settings, encoding="utf-8")
 
 
+def with_free_ports(start: Callable[[], T]) -> T:
+    """Start a kernel. Jupyter looks for ports that are free, and the kernel takes them later: one may be gone then."""
+    for _ in range(2):
+        try:
+            return start()
+        except RuntimeError as problem:
+            if "Kernel died before replying" not in str(problem):
+                raise
+    return start()
+
+
 class Kernel:
     """Cells that run in a Jupyter kernel; it is interrupted as JupyterLab does it."""
 
@@ -111,7 +128,8 @@ class Kernel:
 
     def __init__(self, folder: Path, environment: dict[str, str]):
         self.folder = folder
-        self.manager, self.client = start_new_kernel(2 * PATIENCE, cwd=str(folder), env=environment)
+        start = functools.partial(start_new_kernel, 2 * PATIENCE, cwd=str(folder), env=environment)
+        self.manager, self.client = with_free_ports(start)
         self.process = psutil.Process(self.manager.provisioner.pid)
         self.errors: list[str] = []
 
@@ -186,10 +204,13 @@ def jpeg(image: Image.Image, **options: object) -> bytes:
 
 
 def closed_port() -> str:
-    """An address at which nobody listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{unused.getsockname()[1]}"
+    """An address at which nobody listens, and which nobody else gets."""
+    _CLOSED.append(unused := socket.socket())
+    unused.bind(("127.0.0.1", 0))
+    return f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+
+_CLOSED: list[socket.socket] = []
 
 
 def one_line(kind: type[Exception], function: Callable, *arguments: object, **named: object) -> str:

@@ -357,7 +357,7 @@ WRONG_DOWNLOADS = {
     "the serial loop again": ("by the notebook's own thread", alone("""
     for photo in photos:
         download_photo(photo, folder)""")),
-    "result inside of the submitting loop": ("one worker did all of them",
+    "result inside of the submitting loop": ("never were two items in work at the same time",  # two may start
         submitted("download_photo, photo, folder", ".result()")),
     "start and join in one loop": ("workers took turns", alone("""
     for photo in photos:

@@ -54,7 +54,7 @@ def disk(folder: Path, size: int, limit: bool = False) -> Iterator[None]:
         pytest.skip("only an administrator on Linux may mount a file system")
     resource = pytest.importorskip("resource", reason="no file system can be mounted, and no limit on files be set")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))  # bytes: smaller than most photos
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, before[1]))  # bytes: smaller than half of the photos
     try:
         yield
     finally:

@@ -123,7 +123,7 @@ def faulty(
         before = server.stats()["images"]
         server.faults(*rules)
         # Silence would end with the server: without a time-out, tests fail instead of waiting.
-        late = threading.Timer(PATIENCE, server.process.kill)
+        late = threading.Timer(4 * PATIENCE, server.process.kill)
         late.start()
         run = timed_run(download_threads, [moved.get(photo.id, photo) for photo in photos])
         late.cancel()

@@ -68,7 +68,7 @@ import helpers
 import kit.transport
 from helpers import download_photo, make_thumbnail, timed_run
 
-kit.transport.TIMEOUT = (2, 3)  # not in worker processes
+kit.transport.TIMEOUT = (2, 6)  # not in worker processes
 source = helpers.Source("the practice server", "practice-test", {api!r}, [{images!r}], helpers.Secret({key!r}))
 photos = [photo for page in (1, 2) for photo in source.photos(source.get("/photos", per_page=30, page=page))]
 
@@ -155,7 +155,7 @@ def resize_left(images, folder):
     list(executor.map(make_thumbnail, images, repeat(folder), repeat(1080)))
 
 def resize_one_each(images, folder):
-    workers = [get_context("spawn").Process(target=make_thumbnail, args=(image, folder, 200)) for image in images[:4]]
+    workers = [get_context("spawn").Process(target=make_thumbnail, args=(image, folder, 200)) for image in images[:12]]
     [worker.start() for worker in workers]
     [worker.join() for worker in workers]
 """

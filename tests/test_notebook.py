@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from conftest import copy_project
+from conftest import copy_project, with_free_ports
 from nbclient import NotebookClient
 from PIL import Image
 from published import published
@@ -69,7 +69,9 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> tuple[Pat
         assert found == times
         (folder / name).write_text(text, encoding="utf-8")
     notebook = nbformat.read(folder / "assignment.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    with_free_ports(
+        lambda: NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    )
     return folder, notebook
 
 

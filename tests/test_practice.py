@@ -526,7 +526,7 @@ def parent_of_a_server(cache: Path, photos: int) -> Iterator[tuple[subprocess.Po
 
 def test_an_interrupted_parent_keeps_its_server_and_a_killed_one_leaves_no_process(tmp_path: Path) -> None:
     """What it was drawing is continued."""
-    with parent_of_a_server(tmp_path, 20) as (parent, read_until):
+    with parent_of_a_server(tmp_path, 40) as (parent, read_until):
         read_until("drawn")
         if os.name != "nt":  # Windows has no process groups to interrupt
             os.killpg(parent.pid, signal.SIGINT)
@@ -537,18 +537,18 @@ def test_an_interrupted_parent_keeps_its_server_and_a_killed_one_leaves_no_proce
         parent.kill()
         assert_all_end(family)
     before = times_of(tmp_path)
-    assert 0 < len(before) < 20
+    assert 0 < len(before) < 40
     (folder,) = tmp_path.iterdir()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     until(lambda: ended(psutil.Process(gone.pid)), "a process had ended, of which nobody has taken note yet")
-    (folder / f"00019.jpg.{gone.pid}-1.part").write_bytes(b"half of a picture")
-    (folder / f"00018.jpg.{os.getpid()}-1.part").write_bytes(b"another server is drawing this one")
+    (folder / f"00039.jpg.{gone.pid}-1.part").write_bytes(b"half of a picture")
+    (folder / f"00038.jpg.{os.getpid()}-1.part").write_bytes(b"another server is drawing this one")
     reports = []
-    with practice.start(tmp_path, photos=20, latency=0, report=lambda *report: reports.append(report)) as server:
+    with practice.start(tmp_path, photos=40, latency=0, report=lambda *report: reports.append(report)) as server:
         assert before.items() <= times_of(tmp_path).items()  # drawn once, not again
         gone.wait()
-        assert reports == [(done, 20) for done in range(len(before) + 1, 21)]
-        assert [path.name for path in folder.glob("*.part")] == [f"00018.jpg.{os.getpid()}-1.part"]
+        assert reports == [(done, 40) for done in range(len(before) + 1, 41)]
+        assert [path.name for path in folder.glob("*.part")] == [f"00038.jpg.{os.getpid()}-1.part"]
         for record in listed(server):
             assert opened(fetch(record["urls"]["regular"]).content).width == 1080
 

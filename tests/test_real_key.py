@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from conftest import KEY, PHOTOS, ROOT, closed_port, copy_project
+from conftest import KEY, PHOTOS, ROOT, closed_port, copy_project, with_free_ports
 from nbclient import NotebookClient
 from standin import API, IMAGES, PREMIUM, StandIn, picture, records, stand_in
 
@@ -167,7 +167,7 @@ def test_the_whole_notebook_with_a_key_behind_a_proxy_while_some_photos_are_gone
     notebook = nbformat.read(folder / "assignment.ipynb", as_version=4)
     with stand_in(tmp_path, every=11, login=LOGIN) as host:
         client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}})
-        client.execute(env=host.environment)
+        with_free_ports(lambda: client.execute(env=host.environment))
     texts = json.dumps(notebook)
     wanted = [index for index in range(PHOTOS + 6) if not host.gone(index)][:PHOTOS]
     names = {f"{records()[index]['id']}.jpg": picture(index) for index in wanted}

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 import checks
 import helpers
 from helpers import tidy
-from kit import charts
+from kit import charts, metadata
 from kit.items import is_id
 
 RECORD = {  # the form of the Unsplash API documentation, shortened
@@ -81,7 +81,7 @@ def rows(records: list[dict]) -> list[dict]:
     for name, least in LEAST.items():
         column, numbers = table[name], table[name].dropna()
         assert column.dtype == ("int64" if len(numbers) == len(column) else "float64")
-        assert ((numbers % 1 == 0) & numbers.between(least, 2**53 - 1)).all()
+        assert ((numbers % 1 == 0) & numbers.between(least, metadata.MOST)).all()
     assert isinstance(table["created_at"].dtype, pd.DatetimeTZDtype) and str(table["created_at"].dt.tz) == "UTC"
     return table.astype(object).mask(table.isna(), None).to_dict("records")
 

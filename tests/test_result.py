@@ -138,3 +138,13 @@ def test_the_bundle_holds_no_solution_and_no_student(bundle: Path) -> None:
     assert len(lines) > 20
     assert [line for line in lines if line.encode() in content] == []
     assert KEY.encode() not in content and b"ada-of-last-year" not in content
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "gradebook.db").write_text("the grades of a course")
+    command = [sys.executable, "-m", "teacher.result", "--bundle", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert done.returncode == 1 and "holds other files" in done.stderr
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [
+        ("gradebook.db", "the grades of a course")
+    ]

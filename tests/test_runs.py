@@ -127,7 +127,7 @@ def test_figures_of_a_run() -> None:
 
 def test_cpu_time_is_that_of_the_items_own_thread() -> None:
     """One item computes while the other one waits for its end, in the same process."""
-    computed = threading.Event()
+    begun, computed = threading.Event(), threading.Event()
 
     @journal.recorded
     def compute(item: str, folder: str) -> Outcome:
@@ -138,11 +138,13 @@ def test_cpu_time_is_that_of_the_items_own_thread() -> None:
 
     @journal.recorded
     def wait(item: str, folder: str) -> Outcome:
+        begun.set()
         assert computed.wait(PATIENCE)
         return Outcome(item, Status.DONE)
 
     with ThreadPoolExecutor(1) as executor:
         waiting = executor.submit(wait, "a", ".")
+        assert begun.wait(PATIENCE)
         busy = compute("b", ".")
         computed.set()
     idle = waiting.result()

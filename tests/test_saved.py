@@ -23,7 +23,7 @@ from published import cell, published, with_tiny_pictures
 from benchmarks import classroom
 from checks import saved
 from kit import evidence
-from kit.display import folded
+from kit.display import StatusBox, folded
 from kit.runs import Run
 
 Notebook = dict[str, Any]
@@ -310,6 +310,7 @@ SPOILED: dict[str, object] = {
     "no moment": {"began": "soon"},
     "no number": {"items": "many"},
     "no wall time": {"wall": 0},
+    "no number predicted": {"prediction": ["nan", "no JSON knows it"]},
     "no base 85": {"packed": "ö"},
     "no zlib": {"packed": "0000000000"},
     "cut off": lambda data: data["packed"][:500],
@@ -384,6 +385,23 @@ def test_odd_fields_are_read_or_refused_but_never_trouble(own: bytes, field: str
         looked_at(notebook)
     except ValueError as problem:
         assert str(problem)
+
+
+def test_ids_are_found_where_older_notebooks_have_them(own: bytes) -> None:
+    notebook = json.loads(own)
+    for one in notebook["cells"]:
+        one["metadata"]["id"] = one.pop("id")
+    found = saved.read(json.dumps(notebook).encode())
+    assert not found.findings and found.answers == saved.read(own).answers != {}
+
+
+def test_name_and_number_are_read_in_whatever_way_they_are_given(own: bytes) -> None:
+    notebook = json.loads(own)
+    lines = cell(notebook, "summary")["source"]
+    lines[:2] = "your_name: str = 'Ada Lovelace'  # me\n", "student_number = 's000001'\n"
+    assert not looked_at(notebook)
+    lines[1] = "student_number = 12\n"
+    assert saved.read(json.dumps(notebook).encode()).number == StatusBox("Ada Lovelace", 12).given[1] == "12"
 
 
 def test_only_a_few_records_are_unpacked(own: bytes) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import PATIENCE, ROOT, Host, closed_port, copy_project, until
+from conftest import PATIENCE, ROOT, Host, closed_port, copy_project, until, with_free_ports
 from nbclient import NotebookClient
 
 from practice import PracticeServer
@@ -207,7 +207,8 @@ CELLS = [
 def test_neither_notebook_nor_report_shows_it(project: Path, server: PracticeServer, record_property: Callable) -> None:
     cells = [source.format(api=server.api, images=server.images) for source in CELLS]
     notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
-    NotebookClient(notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": str(project)}}).execute()
+    where = {"metadata": {"path": str(project)}}
+    with_free_ports(lambda: NotebookClient(notebook, timeout=60, allow_errors=True, resources=where).execute())
     nbformat.write(notebook, project / "assignment.ipynb")
     shutil.copytree(ROOT / "docs" / "report", project / "docs" / "report")
     subprocess.run(
