@@ -23,7 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -r requirements-teacher.txt")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nbgrader can't hand out and collect on Windows")
 
-SLEEPS = [sys.executable, "-c", "import time; time.sleep(999)"]
+SLEEPS = [sys.executable, "-c", f"import time; time.sleep(999)  # {os.getpid()}"]  # of this call of the tests
 SUBMITTED = {  # a student's code -> points of the program, or why there are none
     "right": ("x = 2", 4.0),
     "wrong": ("x = 3", 0.0),
