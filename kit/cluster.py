@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -44,19 +45,35 @@ def cluster(workers: int, scheduler: str = "") -> Iterator[Executor]:
         except OSError:
             raise ClusterError(f"No Dask scheduler answers at {scheduler}: see [cluster] in config.ini.") from None
     else:
-        client = Client(
-            n_workers=workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,  # else a heartbeat that comes while it closes is told as an error
-        )
-    with client:
+        with _same_environment():
+            client = Client(
+                n_workers=workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,  # else a heartbeat that comes while it closes is told as an error
+            )
+    with _same_environment(), client:
         if scheduler:
             _send_modules(client)
         # pure=False: otherwise a call that was made before is not made again, and its old result comes back.
         with client.get_executor(pure=False) as executor:
             yield executor
+
+
+@contextlib.contextmanager
+def _same_environment() -> Iterator[None]:
+    """Dask sets variables for its workers in this process, and what is started here later would get them, too.
+
+    MALLOC_TRIM_THRESHOLD_ is one of them: workers of a process pool that have it give memory back after each picture.
+    """
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _send_modules(client: Client) -> None:

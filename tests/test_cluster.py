@@ -183,10 +183,12 @@ def _thumbnail_when_told(path: Path, folder: Path, signs: Path) -> Outcome:
     return helpers.make_thumbnail(path, folder, 200)
 
 
-def test_a_killed_workers_items_are_done_again(images: list[Path], tmp_path: Path) -> None:
+def test_a_killed_workers_items_are_done_again_and_no_variable_is_left(images: list[Path], tmp_path: Path) -> None:
+    before = dict(os.environ)
     (signs := tmp_path / "signs").mkdir()
     (folder := tmp_path / "thumbnails").mkdir()
     with cluster(WORKERS) as executor:
+        assert dict(os.environ) == before  # a process pool that is started now gets none of Dask's
         workers = set(Dask(executor, distributed.Client.current()).workers().values())
         results = as_done(
             executor, _thumbnail_when_told, images, itertools.repeat(folder), itertools.repeat(signs), limit=8
@@ -205,6 +207,7 @@ def test_a_killed_workers_items_are_done_again(images: list[Path], tmp_path: Pat
         with ThreadPoolExecutor(1) as killer:
             killed = killer.submit(kill_one)
             outcomes = list(results)
+    assert dict(os.environ) == before
     assert sorted(outcome.item for outcome in outcomes) == sorted(map(str, images)), "lost, or there twice"
     assert {outcome.status for outcome in outcomes} <= {Status.DONE, Status.SKIPPED}
     assert not any(outcome.worker.startswith(f"{killed.result()}-") for outcome in outcomes)
