@@ -98,7 +98,12 @@ FAULTS = (
           "tests/test_catalogue.py"),
     Fault("teacher/collected.py", "file.read(most + 1)", "file.read()", "tests/test_class.py -k bomb"),
     Fault("teacher/class_report.py", '.replace("<", "\\\\u003c")', "", "tests/test_class.py -k hostile"),
-    Fault("teacher/grade.py", "if sum(map(_memory, alive)) / 1e6 > limits.memory:", "if False:", "tests/test_grade.py"),
+    Fault("teacher/grade.py", "ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)", "pass", "tests/test_grade.py"),
+    Fault("teacher/grade.py", "    end_with_parent()\n", "", "tests/test_grade.py"),
+    Fault("nbgrader_config.py", "(folder / notebook.name).unlink()", "pass", "tests/test_grade.py"),
+    Fault("checks/grading.py", "    logging.disable()\n", "", "tests/test_steps.py"),
+    Fault("kit/cluster.py", "os.environ.keys() - before.keys()", "()", "tests/test_cluster.py"),
+    Fault("teacher/grade.py", "if sum(map(_memory, there)) / 1e6 > limits.memory:", "if False:", "tests/test_grade.py"),
 )  # fmt: skip
 
 
