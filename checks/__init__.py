@@ -7,6 +7,7 @@ running. Nothing is decided by how long something took.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from helpers import thumbnail_bytes
 from kit.journal import name_of
 from kit.runs import Run
 from kit.source import Source
+from practice import PracticeServer
 
 __all__ = ["STEPS", "Verdict", "check", "explore", "read_off", "read_right"]
 
@@ -33,6 +35,7 @@ def check(
     *arguments: object,
     source: Source | None = None,
     graded: bool = False,
+    rehearsed_with: Sequence | None = None,
 ) -> Verdict:
     """Run `function(items, folder, *arguments)` and judge it against the serial run of the same items.
 
@@ -44,6 +47,7 @@ def check(
         source: where the photos come from. A practice server is asked what it sent; Unsplash does not tell.
         graded: whether the grader asks. While a submission is graded, the notebook's own checks do nothing: the grader
             would do the same work a second time.
+        rehearsed_with: more items for the rehearsals, where `items` are too few for whoever works in large chunks.
     """
     if is_empty(function):
         name = f"{baseline.task}_parallel"
@@ -54,7 +58,15 @@ def check(
 
     if wrong := other_items(baseline, items):
         return wrong
-    for number, (some, other_arguments, rehearsal) in enumerate(_rehearsals(baseline, list(items), arguments), start=1):
+    server = source.server if source and baseline.task == "download" else None
+    if server and not all(photo.url.startswith(f"{server.images}/") for photo in items):
+        return Verdict(
+            "WRONG",
+            "the photos are those of another practice server than `source`: its cell was run again.\n"
+            "Next step: run the cell below that one (collect_photos) again, too, and then this one.",
+        )
+    prepared = _rehearsals(baseline, list(rehearsed_with or items), arguments)
+    for number, (some, other_arguments, rehearsal) in enumerate(prepared, start=1):
         attempt = Attempt(function, baseline.task, some, other_arguments, rehearsal)
         with capture_output() as printed:
             attempt.carry_out()
@@ -62,13 +74,19 @@ def check(
         if verdict:
             printed.show()
             return verdict
-    server = source.server if source and baseline.task == "download" else None
-    before = server.sent() if server else {}
+    before = _sent(server)
     attempt = Attempt(function, baseline.task, items, arguments)
     attempt.carry_out()
-    if server:
-        attempt.sent = {name: number - before.get(name, 0) for name, number in server.sent().items()}
+    if before is not None and (sent := _sent(server)) is not None:
+        attempt.sent = {name: number - before.get(name, 0) for name, number in sent.items()}
     return verdict_on(attempt, baseline)
+
+
+def _sent(server: PracticeServer | None) -> dict[str, int] | None:
+    """How often each photo was sent; None if nobody can tell. What a server that has ended means, the run says."""
+    with contextlib.suppress(OSError):
+        return server.sent() if server else None
+    return None
 
 
 def _rehearsals(baseline: Run, items: list, arguments: tuple) -> Iterator[tuple[list, tuple, dict]]:
@@ -78,11 +96,15 @@ def _rehearsals(baseline: Run, items: list, arguments: tuple) -> Iterator[tuple[
     sends 750 items to a worker works side by side only then. In the second one, the first of some items is held.
     """
     *others, workers = arguments
-    short = min(len(items) - 1, SECOND)
-    for number, some in enumerate((items[: max(1, len(items) - 1)], items[-short:]), start=1):
+    size, short = len(items) - 1, min(len(items) - 1, SECOND)
+    if isinstance(workers, int) and 0 < workers <= size:
+        size -= size % workers  # so that the last item is the last worker's, however the list is shared out
+    for number, some in enumerate((items[: max(1, size)], items[-short:]), start=1):
         given = [other + number if isinstance(other, int) else other for other in others]
-        many = isinstance(workers, int) and workers > 1 and len(some) > 2
-        count = workers if number == 1 or not isinstance(workers, int) else 2 if workers != 2 else 3
+        many = isinstance(workers, int) and len(some) > 2
+        count = workers
+        if isinstance(workers, int):  # at least two, so that it can be seen whether the number is passed on
+            count = max(2, workers) if number == 1 else 2 if workers != 2 else 3
         held = some[-1] if number == 1 else some[0]
         rehearsal = {
             "held": f"{Path(name_of(held)).stem}.jpg",

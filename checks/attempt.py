@@ -58,7 +58,7 @@ class Attempt:
         def remembering(items: Sequence, folder: Path, *arguments: object) -> None:
             with contextlib.ExitStack() as stack:
                 if self.rehearsal:
-                    stack.enter_context(watch.without_sleep())
+                    stack.enter_context(watch.without_sleep(getattr(plain_function(self.call), "__globals__", {})))
                     stack.enter_context(watch.noting_coroutines(self.never_awaited))
                     stack.enter_context(Conductor(folder / journal.JOURNAL, len(items), **self.rehearsal))
                 stack.enter_context(watch.noting_workers(self.started))

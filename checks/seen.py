@@ -43,7 +43,6 @@ class Seen:
         self.one, self.of = ONE_ITEM[attempt.task], len(attempt.items)
         self.in_time = self.run.outcomes if self.run else ()
         self.late, self.lost = attempt.late, attempt.lost
-        self.never_awaited = attempt.never_awaited
         self._look_at_the_call()
         self._look_at_the_places()
         self._look_at_the_work()
@@ -107,6 +106,7 @@ class Seen:
         self.failed = ", ".join(f"{reason} ({n:,})" for reason, n in Counter(failed).most_common(3))
         self.not_given = [error for error in failed if error == NOT_GIVEN]
         wrong = self.missing or failed or self.surplus
+        self.never_awaited = self.attempt.never_awaited if wrong else []
         self.unread = [_words(problem) for problem in self.attempt.unread] if wrong else []
         self.raised = self.attempt.raised if self.missing else []
         crashed = self.attempt.crashed if self.missing or self.gave_up else []
@@ -127,7 +127,8 @@ class Seen:
             if not last or outcome.finished > last.finished:
                 last = outcome
         together = self.run and self.attempt.rehearsal and self.attempt.rehearsal["together"]
-        self.apart = together and 2 * len(beside) < self.calls
+        lone = [one for one in self.in_time if self.run and one.worker == self.run.caller and one.item not in beside]
+        self.apart = together and (2 * len(beside) < self.calls or 10 * len(lone) > self.calls)
         self.few_beside = beside if self.apart else set()
         self.serial = self.apart and self.run and self.run.mode == "serial"
         self.workers = self.run.workers if self.run else 0

@@ -103,19 +103,26 @@ class Watch:
 
 
 @contextlib.contextmanager
-def without_sleep() -> Iterator[None]:
-    """In this thread time.sleep takes 10 ms at most: it is no way to wait for work, however long it takes."""
+def without_sleep(names: dict[str, object]) -> Iterator[None]:
+    """In this thread time.sleep takes 10 ms at most: it is no way to wait for work, however long it takes.
+
+    Args:
+        names: the variables of the module in which the function stands, which may have imported it by name.
+    """
     sleep, caller = time.sleep, threading.get_ident()
 
     def short(seconds: float) -> None:
         outside = threading.get_ident() == caller and caller not in under_way
         sleep(min(seconds, 0.01) if outside else seconds)
 
+    imported = [name for name, value in names.items() if value is sleep]
     time.sleep = short
+    names |= dict.fromkeys(imported, short)
     try:
         yield
     finally:
         time.sleep = sleep
+        names |= dict.fromkeys(imported, sleep)
 
 
 @contextlib.contextmanager

@@ -261,7 +261,7 @@ def photos_and_thumbnails(photos: Sequence[Path], thumbnails: Sequence[Path], wo
     columns, rows, gap = 9, 3, 60
     both: Any = plt.figure(figsize=(8, 6)).subfigures(2, 1, height_ratios=[3, 2.6])
     ax, grid, left, sizes = both[0].subplots(), both[1].subplots(rows, columns), 0, []
-    for path in (photos[0], next(path for path in thumbnails if path.stem == photos[0].stem)):
+    for path in (photos[0], next((path for path in thumbnails if path.stem == photos[0].stem), thumbnails[0])):
         with Image.open(path) as image:
             sizes.append(image.size)
             width, height = image.size

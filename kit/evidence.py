@@ -111,7 +111,10 @@ def _witness(run: Run, source: Source) -> int | None:
     """How often the practice server has sent each of the photos until now, at least; None if there is no witness."""
     if source.server is None or run.task != "download":
         return None
-    sent = source.server.sent()
+    try:
+        sent = source.server.sent()
+    except OSError:  # it has ended
+        return None
     return min((sent.get(outcome.item, 0) for outcome in run.done), default=0)
 
 

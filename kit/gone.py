@@ -36,7 +36,7 @@ def replace_gone(
 
     going_on.__name__ = f"{function.__name__}_more"  # another folder
     photos, last = list(photos), run
-    while last.gone and 2 * len(last.gone) <= len(last.items):
+    while last.gone and 2 * len(run.gone) <= len(run.items):
         remember_gone(source, last.gone)
         try:
             records = collect_photos(source, settings.photos)

@@ -35,6 +35,7 @@ _LOST = "lost-"  # begins the name of an empty file there: a worker could not no
 clock = time.perf_counter  # a function under test can't change it
 stopping = threading.Event()  # set while an interrupt ends a timed run of this process
 under_way: set[int] = set()  # threads of this process that work on an item
+_own = threading.local()  # .journal: of the item that this thread works on
 
 Item = TypeVar("Item", bound=Photo | Path | str)
 Rest = ParamSpec("Rest")
@@ -59,7 +60,8 @@ def recorded(
             item, folder, *rest = parameters.bind(*arguments, **named).arguments.values()
             under_way.add(threading.get_ident())
             # Few calls of the system: with many threads, each one is a turn with the GIL.
-            if (journal := _journal_of(folder)) and os.path.exists(stage := os.path.join(journal, STAGE)):
+            _own.journal = journal = _journal_of(folder)
+            if journal and os.path.exists(stage := os.path.join(journal, STAGE)):
                 if os.path.exists(os.path.join(journal, STOP)):
                     return replace(failed(name_of(item), INTERRUPTED, tries=0), worker=worker())
                 if os.path.exists(os.path.join(stage, SCRIPT)):
@@ -73,6 +75,7 @@ def recorded(
                     _append(journal, _RAISED + worker(), f"{type(problem).__name__}: {problem}".splitlines()[0][:200])
             raise
         finally:
+            _own.journal = ""
             under_way.discard(threading.get_ident())
 
     return recorded_function
@@ -165,10 +168,14 @@ def stop(folder: Path) -> None:
 
 def interrupted() -> bool:
     """Whether the timed run in which this is called was interrupted, in this process or in the notebook's."""
-    return stopping.is_set() or os.path.exists(os.path.join(os.environ.get(JOURNAL_VARIABLE, os.devnull), STOP))
+    journal = getattr(_own, "journal", "") or os.environ.get(JOURNAL_VARIABLE, os.devnull)
+    return stopping.is_set() or os.path.exists(os.path.join(journal, STOP))
 
 
 def _journal_of(folder: Path | str) -> str:
     """The journal for work that goes to this folder; "" outside of a timed run."""
     journal, named = os.path.join(folder, JOURNAL), os.environ.get(JOURNAL_VARIABLE, "")
-    return journal if journal == named or os.path.exists(journal) else named
+    if journal == named or os.path.exists(journal):
+        return journal
+    # A worker may outlive its run, with the variables of then: work for another folder is none of that run's.
+    return "" if named and not stopping.is_set() and os.path.exists(os.path.join(named, STOP)) else named

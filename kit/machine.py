@@ -6,6 +6,7 @@ import ast
 import contextlib
 import functools
 import hashlib
+import math
 import multiprocessing
 import os
 import platform
@@ -31,6 +32,7 @@ class _Schedule(threading.local):
 
 
 _schedule = _Schedule()
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds of CPU time, of how many: "200000 100000", or "max 100000"
 SCHEDSTAT = "/proc/thread-self/schedstat"  # proc_pid_schedstat(5): CPU time, time of waiting, time slices
 
 
@@ -72,7 +74,17 @@ def cpu_of_others() -> float | None:
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may use: fewer than the machine has inside containers or with an affinity mask."""
+    """CPUs that this process may use: fewer than the machine has inside containers or with an affinity mask.
+
+    A container's limit is a quota of CPU time, here rounded up (Linux, "Control Group v2", cpu.max).
+    """
+    with contextlib.suppress(OSError, ValueError):  # another system, or "max": no limit
+        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
+        return max(1, min(_allowed_cpus(), math.ceil(int(quota) / int(period))))
+    return _allowed_cpus()
+
+
+def _allowed_cpus() -> int:
     if hasattr(os, "process_cpu_count"):  # Python 3.13 and newer
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ def collect_photos(
                 page = source.get("/photos/random", count=PER_PAGE)
             except QuotaReached as problem:
                 if not wait:
-                    again = (datetime.now() + timedelta(hours=1)).replace(minute=0)
+                    again = datetime.fromtimestamp((time.time() // hour + 1) * hour)
                     raise QuotaReached(
                         f"{problem} {len(records):,} of {count:,} records are on disk. Run this cell again after "
                         f"{again:%H:%M}, or call collect_photos with wait=True: only the rest will be asked for."

@@ -49,13 +49,15 @@ def rehearse(stage: str, item: str, worker: str, folder: Path | str, arguments: 
             cues = [os.path.join(stage, ALONE), os.path.join(stage, ALONE + worker)]
             while not _somebody(stage, mine.name, began) and not any(map(os.path.exists, cues)):
                 time.sleep(0.002)
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # on Windows, it may be in use
                 os.unlink(cues[1])
     finally:
         mine.write_text(repr(time.perf_counter()), encoding="utf-8")
     if arguments != script["arguments"]:
         return failed(item, NOT_GIVEN)
-    if os.path.samefile(Path(stage).parent.parent, folder):  # a file that is to go elsewhere is not written
+    if os.path.exists(folder) and os.path.samefile(
+        Path(stage).parent.parent, folder
+    ):  # a file that is to go elsewhere is not written
         try:
             os.link(os.path.join(stage, PICTURE), target)  # new files would slow the timed run down that follows
         except FileExistsError:  # another worker does the same item

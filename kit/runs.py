@@ -19,7 +19,7 @@ from types import FrameType
 
 from kit import journal
 from kit.display import progress_line, quiet
-from kit.errors import UnequalWork, WorkerLost, interruptible
+from kit.errors import FileProblem, UnequalWork, WorkerLost, interruptible
 from kit.files import CACHE, digests, move, on_disk
 from kit.items import Outcome, Photo, Status
 from kit.machine import cpu_of_others, deaf_workers
@@ -438,7 +438,11 @@ def keep(run: Run, folder: Path | str) -> list[Path]:
 
     Raises:
         FileProblem: a file can't be moved; those before it are in their place, the others still in the run's folder.
+            Or the run made no file at all, which all that follows would trip over.
     """
+    if not run.files:
+        why = "; ".join(problems(run)) or "there was nothing to do"
+        raise FileProblem(f"No file came of this {run.task}: {why}. Mend that, and run this cell again.")
     folder = Path(folder)
     with on_disk("Keeping the files"):
         folder.mkdir(parents=True, exist_ok=True)

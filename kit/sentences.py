@@ -59,9 +59,11 @@ def warnings(runs: Sequence[Run], pairs: Sequence[Pair]) -> list[str]:
     """What a reader of the box should know before believing a number."""
     found = [f"{pair[0].task}: parallel was not faster" for pair in pairs if gain(pair) <= 1]
     for run in runs:
-        if run.crowded > CROWDED or (run.others or 0) / run.wall > CROWDED:
-            took = f"{run.others / run.wall:.2f} CPUs" if run.others else "CPUs"
-            found.append(f"{run.task}, {run.label()}: other programs used {took} meanwhile")
+        name, others = f"{run.task}, {run.label()}", (run.others or 0) / run.wall
+        if others > CROWDED:
+            found.append(f"{name}: other programs used {others:.2f} CPUs meanwhile")
+        elif run.crowded > CROWDED:  # of more workers than CPUs, each waits for the others
+            found.append(f"{name}: {run.crowded:.0%} of the items' time went by in waiting for a CPU")
     if runs and len(runs[0].done) < 1500:
         found.append(f"photos: only {len(runs[0].done):,}; asked for are 1,500")
     return found

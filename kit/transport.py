@@ -12,12 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kit.files import plain
 from kit.journal import INTERRUPTED, interrupted, stopping
 from kit.settings import Secret
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
 
 TRIES = 4  # how often a request is sent before it counts as failed
 BAD_BODY_TRIES = 2  # how often an answer that is not what was asked for may come
@@ -107,6 +110,20 @@ def whole_number(text: str | None, default: int | None = None) -> int | None:
     return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else default
 
 
+def _limited(answer: BaseHTTPResponse) -> bytes:
+    """The body of an answer that does not say how long it is.
+
+    Raises:
+        NoAnswer: it is longer than any photo.
+    """
+    body = bytearray()
+    while piece := answer.read(1 << 20, decode_content=True):  # for a limit at once, that much memory would be taken
+        body += piece
+        if len(body) > LARGEST:
+            raise NoAnswer("the answer is larger than any photo")
+    return bytes(body)
+
+
 def _exchange(address: str, key: Secret | None) -> Answer:
     """One request and its whole answer.
 
@@ -129,9 +146,7 @@ def _exchange(address: str, key: Secret | None) -> Answer:
             if (whole_number(told.get("Content-Length")) or 0) > LARGEST:
                 raise NoAnswer("the answer is larger than any photo")
             # At once, not in pieces: every piece costs a turn with the GIL.
-            body = answer.read(LARGEST if "Content-Length" not in told else None, decode_content=True)
-            if "Content-Length" not in told and answer.read(1):
-                raise NoAnswer("the answer is larger than any photo")
+            body = answer.read(decode_content=True) if "Content-Length" in told else _limited(answer)
         except BaseException:
             answer.close()  # there may be more to come: another request must not get it
             raise

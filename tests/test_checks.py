@@ -240,3 +240,21 @@ def test_a_verdict_shows_its_word_with_a_sign_and_as_text() -> None:
     shown = checks.Verdict("WRONG", "one < two\nNext step: three")._repr_mimebundle_()
     assert shown["text/plain"] == "WRONG: one < two\nNext step: three"
     assert "<b>✗ WRONG</b><br>one &lt; two<br>Next step: three" in shown["text/html"]
+
+
+def test_a_serial_loop_is_wrong_for_one_worker_too(run: Callable) -> None:
+    loop = "def resize_parallel(paths, folder, size, workers):\n    resize_serial(paths, folder, size)\n"
+    said = run(f"conductor.PATIENCE = 0.5\n{loop}\n{RESIZE.replace('200, 2)', '200, 1)')}")
+    assert said.startswith("WRONG: all items were done by the notebook's own thread")
+
+
+def test_a_server_that_can_not_be_asked_is_no_reason(run: Callable) -> None:
+    """Another one, whose cell was run again, and one that has ended."""
+    run(solutions.RIGHT_DOWNLOADS["executor map"])
+    check = DOWNLOAD.replace("8)", "8, source=source)")
+    run("from types import SimpleNamespace as Server\nsource.server = Server(images='http://127.0.0.1:1')")
+    said = run(check)
+    assert said.startswith("WRONG: the photos are those of another practice server") and "collect_photos" in said
+    ended = "lambda: __import__('urllib.request').request.urlopen('http://127.0.0.1:1')"
+    said = run(f"source.server = Server(images=source.image_hosts[0], sent={ended})\n{check}")
+    assert said.startswith("RIGHT: "), said

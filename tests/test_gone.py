@@ -54,10 +54,10 @@ def test_what_is_gone_is_replaced_and_both_runs_work_on_the_same_list(
 def test_a_replacement_that_is_gone_is_replaced_too(source: helpers.Source, server: practice.PracticeServer) -> None:
     everything = source.photos(helpers.collect_photos(source, 60))
     photos, further = everything[:40], everything[40:]
-    server.faults({"path": paths_of(photos[:4] + further[:1]), "fault": "404"})
+    server.faults({"path": paths_of(photos[:4] + further[:4]), "fault": "404"})
     run = helpers.timed_run(download_serial, photos)
     run, longer = helpers.replace_gone(source, WANTED, download_serial, run, photos)
-    assert len(run.gone) == 5 and len(run.done) == 40 and len(longer) == 45 and helpers.problems(run) == []
+    assert len(run.gone) == 8 and len(run.done) == 40 and len(longer) == 48 and helpers.problems(run) == []
 
 
 def test_if_most_are_gone_the_addresses_are_wrong(source: helpers.Source, server: practice.PracticeServer) -> None:

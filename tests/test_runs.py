@@ -23,7 +23,7 @@ import checks
 import helpers
 from helpers import Outcome, Photo, Run, Status, compare, keep, problems, progress, sweep, timed_run
 from kit import journal
-from kit.errors import UnequalWork
+from kit.errors import FileProblem, UnequalWork
 from kit.journal import JOURNAL, JOURNAL_VARIABLE
 from practice import PracticeServer
 
@@ -452,3 +452,22 @@ def test_progress_stops_where_the_reader_stops_and_passes_an_exception_on(capsys
     assert "1/4" in capsys.readouterr().err.strip().split("\r")[-1]  # the second was handed out, but not finished
     with pytest.raises(ValueError, match="of the items"):
         list(progress(failing(), "Resizing", total=4))
+
+
+def test_a_run_without_any_file_is_told_where_it_is_kept(tmp_path: Path) -> None:
+    run = timed_run(resize_serial, [tmp_path / "none.jpg"])
+    with pytest.raises(FileProblem, match=r"^No file came of this resize: .+ run this cell again\.$"):
+        keep(run, "thumbnails")
+
+
+def test_a_worker_that_outlives_an_interrupted_run_is_free_for_other_work(
+    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As workers of joblib do, which keep the variables of the run in which they were started."""
+    journal.stop(tmp_path / "old")
+    monkeypatch.setenv(JOURNAL_VARIABLE, str(tmp_path / "old" / JOURNAL))
+    (new := tmp_path / "new" / JOURNAL).mkdir(parents=True)
+    for folder in (tmp_path / "mine", tmp_path / "new"):
+        folder.mkdir(exist_ok=True)
+        assert helpers.make_thumbnail(images[0], folder, 20).status is Status.DONE
+    assert len(list(new.iterdir())) == 1

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import helpers
 from helpers import Secret, Settings, load_settings
+from kit import machine
 from kit.errors import SettingsError
 from kit.settings import QUALITIES
 
@@ -318,9 +319,15 @@ def test_asking_for_the_environment_leaves_the_start_method_open() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to a CPU")
-def test_usable_cpus_counts_only_those_that_this_process_may_use() -> None:
+def test_usable_cpus_counts_only_those_that_this_process_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "CPU_QUOTA", quota := tmp_path / "cpu.max")
     before = os.sched_getaffinity(0)
     assert helpers.usable_cpus() == len(before)
+    for limit, most in (("max 100000", len(before)), ("50000 100000", 1), ("150000 100000", 2), ("9900000 100000", 99)):
+        quota.write_text(f"{limit}\n")
+        assert helpers.usable_cpus() == min(most, len(before))
     os.sched_setaffinity(0, {min(before)})
     try:
         assert helpers.usable_cpus() == 1

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -397,3 +398,17 @@ def test_with_a_key_unsplash_is_named_without_any_network(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("kind", AssignmentError.__subclasses__())
 def test_a_notebook_shows_every_failure_of_the_assignment_in_one_line(kind: type[AssignmentError]) -> None:
     assert kind("What to do.")._render_traceback_() == [f"{kind.__name__}: What to do."]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows can't be moved to another time zone")
+def test_the_next_hour_is_that_of_the_quota_also_where_clocks_differ_by_half_an_hour(
+    start: Callable[..., practice.PracticeServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        with start(quota=1) as server, pytest.raises(QuotaReached, match=r"again after [0-2]\d:30, or"):
+            helpers.collect_photos(source_of(server), 60)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -18,7 +18,7 @@ from conftest import download_serial, download_threads, resize_serial
 import checks
 import helpers
 from checks import grading, reading
-from kit import kinds, predictions
+from kit import kinds, predictions, sentences
 
 DATA = pd.DataFrame(
     {
@@ -222,5 +222,9 @@ def test_waiting_for_a_cpu_is_neither_waiting_nor_computing(images: list[Path]) 
     finally:
         os.sched_setaffinity(0, cpus)
     assert beside.crowded > 0.2 and beside.busy > 0.7
+    (said,) = sentences.warnings([replace(beside, others=0.0)], [])[:1]  # own workers may be too many
+    assert "of the items' time went by in waiting for a CPU" in said
+    (said,) = sentences.warnings([replace(beside, others=beside.wall)], [])[:1]
+    assert said == "resize, serial: other programs used 1.00 CPUs meanwhile"
     assert beside.busy > beside.cpu / (beside.overlap * beside.wall) > 0
     assert alone.busy > 0.7

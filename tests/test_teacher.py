@@ -78,8 +78,8 @@ def reference(notebook: nbformat.NotebookNode, folder: Path) -> None:
     solved = published_notebook()
     for name in ("download-parallel", *STEPS, *QUESTIONS):
         cell(notebook, name).source = cell(solved, name).source
-    # Another way, and with an own progress line, which goes to standard error.
-    pooled = solutions.RIGHT_RESIZES["Pool apply_async, waited for"]
+    # Another way, in large chunks, and with an own progress line, which goes to standard error.
+    pooled = solutions.in_processes("make_thumbnail, paths, repeat(folder), repeat(size), chunksize=500")
     cell(notebook, "resize-parallel").source = f"import sys\n{pooled}    print('all resized', file=sys.stderr)\n"
     # Two of the four numbers are right; what is right stands in the outputs of the student's own run.
     for task, facts, answers in (
