@@ -73,7 +73,10 @@ def finish_grading(assignment: str, student: str, notebooks: list[str]) -> None:
             elif cell["cell_type"] == "code" and ran and cell.get("id") in own:
                 cell["outputs"] = own[cell["id"]].get("outputs", [])
                 cell["execution_count"] = own[cell["id"]].get("execution_count")
-        (folder / notebook.name).unlink()  # nbgrader has made it read-only
+        if os.name == "nt":  # nbgrader has made all files read-only; here such a file can't even be deleted
+            for path in filter(Path.is_file, folder.rglob("*")):
+                path.chmod(0o644)
+        (folder / notebook.name).unlink()
         (folder / notebook.name).write_text(json.dumps(graded, indent=1), encoding="utf-8")
         for path in folder.iterdir():
             if path.suffix != ".ipynb":

@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checks.attempt import KEPT, Attempt, is_empty
 from checks.exploring import STEPS, explore
@@ -21,7 +22,9 @@ from helpers import thumbnail_bytes
 from kit.journal import name_of
 from kit.runs import Run
 from kit.source import Source
-from practice import PracticeServer
+
+if TYPE_CHECKING:
+    from practice import PracticeServer
 
 __all__ = ["STEPS", "Verdict", "check", "explore", "read_off", "read_right"]
 

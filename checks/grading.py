@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import logging
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -93,7 +94,10 @@ def grade(function: Callable, task: str):
                 many = [Path(folder).absolute() / f"{number:04}.jpg" for number in range(MANY)]
                 smallest = min(paths, key=lambda path: path.stat().st_size)
                 for path in many:  # a function may open or sort them
-                    path.hardlink_to(smallest)
+                    try:
+                        path.hardlink_to(smallest)
+                    except OSError:  # a file system without hard links
+                        shutil.copyfile(smallest, path)
                 verdict = checks.check(function, resized, paths, SIZE, PROCESSES, graded=True, rehearsed_with=many)
             return _without_timing(verdict)
         finally:

@@ -172,7 +172,7 @@ def read(content: bytes, modules: str = "") -> Submission:
 def _given(name: str, sources: str) -> str:
     """A text that the first cell sets."""
     for line in re.findall(rf"(?m)^{name}\b.{{0,120}}$", sources):
-        with contextlib.suppress(SyntaxError, ValueError, AttributeError):
+        with contextlib.suppress(SyntaxError, ValueError, TypeError, AttributeError):
             return str(ast.literal_eval(ast.parse(line).body[0].value))  # type: ignore[attr-defined]
     return ""
 

@@ -35,7 +35,7 @@ _LOST = "lost-"  # begins the name of an empty file there: a worker could not no
 clock = time.perf_counter  # a function under test can't change it
 stopping = threading.Event()  # set while an interrupt ends a timed run of this process
 under_way: set[int] = set()  # threads of this process that work on an item
-_own = threading.local()  # .journal: of the item that this thread works on
+_own = threading.local()  # .journal: of the item that this thread works on; a worker may outlive the variable's run
 
 Item = TypeVar("Item", bound=Photo | Path | str)
 Rest = ParamSpec("Rest")
@@ -111,7 +111,8 @@ def _append(journal: str, name: str, line: str) -> None:
     file = os.open(os.path.join(journal, name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         data = (line + "\n").encode()
-        if os.write(file, data) < len(data):  # a disk that gets full takes a part, and says so the next time
+        if (written := os.write(file, data)) < len(data):  # a disk that gets full takes a part, without an error
+            os.ftruncate(file, os.fstat(file).st_size - written)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(file)
@@ -137,15 +138,11 @@ def read(folder: Path) -> tuple[Outcome, ...]:
             reason = os.strerror(int(path.name.removeprefix(_LOST)))
             raise FileProblem(f"The records of this run could not be written: {reason}. Make room, and run it again.")
         with open(path, encoding="utf-8") as lines:
-            for line in filter(_whole, lines):
+            for line in lines:
                 values = json.loads(line)
                 same = {"status": Status(values["status"]), "worker": sys.intern(values["worker"])}
                 outcomes.append(Outcome(**values | same))
     return tuple(sorted(outcomes, key=lambda outcome: outcome.finished))
-
-
-def _whole(line: str) -> bool:
-    return line.endswith("\n")
 
 
 def name_of(item: Photo | Path | str) -> str:
@@ -175,7 +172,4 @@ def interrupted() -> bool:
 def _journal_of(folder: Path | str) -> str:
     """The journal for work that goes to this folder; "" outside of a timed run."""
     journal, named = os.path.join(folder, JOURNAL), os.environ.get(JOURNAL_VARIABLE, "")
-    if journal == named or os.path.exists(journal):
-        return journal
-    # A worker may outlive its run, with the variables of then: work for another folder is none of that run's.
-    return "" if named and not stopping.is_set() and os.path.exists(os.path.join(named, STOP)) else named
+    return journal if journal == named or os.path.exists(journal) else named

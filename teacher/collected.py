@@ -55,9 +55,10 @@ def found_in(folder: Path) -> Iterator[tuple[str, str, str]]:
             except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
                 names = []
             inside = [name for name in names if name.endswith((".ipynb", ".zip"))]
-            if _named(parts) and (chosen := _chosen(inside)):
-                inside = [chosen]
             # One submission, or the download of a whole class: then each member names its student.
+            one = _named(parts) and not any(_named(tuple(name.split("/"))) for name in inside)
+            if one and (chosen := _chosen(inside)):
+                inside = [chosen]
             for name in inside or [""]:
                 yield _student(tuple(name.split("/")) if len(inside) > 1 else parts), str(path), name
 

@@ -175,8 +175,10 @@ class Run:
 
     def without_ports(self) -> bool:
         """Whether the kernel did not start: Jupyter found free ports for it, and another program was faster."""
-        log = (OWN / f"{self.student}.log").read_text(encoding="utf-8", errors="replace")
-        return "Kernel died before replying" in log
+        with contextlib.suppress(OSError):  # it ended before there was a log
+            log = (OWN / f"{self.student}.log").read_text(encoding="utf-8", errors="replace")
+            return "Kernel died before replying" in log
+        return False
 
     def end(self) -> None:
         """End all that is left of it, and what that starts while it is being ended."""
@@ -238,7 +240,8 @@ def _size(folder: Path) -> int:
     for where, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(OSError):
-                found += os.lstat(os.path.join(where, name)).st_size  # noqa: PTH118 - thousands, several times a second
+                file = os.lstat(os.path.join(where, name))  # noqa: PTH118 - thousands, several times a second
+                found += file.st_size // max(1, file.st_nlink)  # a rehearsal has many names for one file
     return found
 
 

@@ -234,9 +234,11 @@ def test_of_two_notebooks_of_one_student_the_assignment_is_read(made: list[bytes
     own = zipped(tmp_path / "in" / "Ada Lovelace_4711_assignsubmission_file_" / "work.zip", **both)
     names = ("Edsger_1_assignsubmission_file_/a.zip", "Grace_2_assignsubmission_file_/b.zip")
     zipped(tmp_path / "in" / "class.zip", **dict.fromkeys(names, own.read_bytes()))
+    names = ("Niklaus_3_assignsubmission_file_/assignment.ipynb", "Tony_4_assignsubmission_file_/assignment.ipynb")
+    zipped(tmp_path / "in" / "PP_2026_1_WS.zip", **dict.fromkeys(names, made[0]))  # a class, named like one student
     found = sorted(collected.found_in(tmp_path / "in"))
-    assert [one[0] for one in found] == ["Ada Lovelace", "Edsger", "Grace"]
-    assert [collected.content_of(*one[1:]) for one in found] == [made[0]] * 3
+    assert [one[0] for one in found] == ["Ada Lovelace", "Edsger", "Grace", "Niklaus", "Tony"]
+    assert [collected.content_of(*one[1:]) for one in found] == [made[0]] * 5
 
 
 # --- hostile ones -------------------------------------------------------------------------------------------------

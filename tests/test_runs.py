@@ -460,14 +460,17 @@ def test_a_run_without_any_file_is_told_where_it_is_kept(tmp_path: Path) -> None
         keep(run, "thumbnails")
 
 
-def test_a_worker_that_outlives_an_interrupted_run_is_free_for_other_work(
-    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_that_outlives_an_interrupted_run_is_not_interrupted_in_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As workers of joblib do, which keep the variables of the run in which they were started."""
+
+    @journal.recorded
+    def asks(item: str, folder: Path) -> Outcome:
+        return Outcome(item, Status.FAILED if journal.interrupted() else Status.DONE)
+
+    for name in ("old", "new"):
+        (tmp_path / name / JOURNAL).mkdir(parents=True)
     journal.stop(tmp_path / "old")
     monkeypatch.setenv(JOURNAL_VARIABLE, str(tmp_path / "old" / JOURNAL))
-    (new := tmp_path / "new" / JOURNAL).mkdir(parents=True)
-    for folder in (tmp_path / "mine", tmp_path / "new"):
-        folder.mkdir(exist_ok=True)
-        assert helpers.make_thumbnail(images[0], folder, 20).status is Status.DONE
-    assert len(list(new.iterdir())) == 1
+    assert journal.interrupted() and asks("a", tmp_path / "new").status is Status.DONE and journal.interrupted()

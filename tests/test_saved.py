@@ -400,6 +400,8 @@ def test_name_and_number_are_read_in_whatever_way_they_are_given(own: bytes) -> 
     lines = cell(notebook, "summary")["source"]
     lines[:2] = "your_name: str = 'Ada Lovelace'  # me\n", "student_number = 's000001'\n"
     assert not looked_at(notebook)
+    lines[1] = "student_number = {[]}\n"
+    assert saved.read(json.dumps(notebook).encode()).number == ""
     lines[1] = "student_number = 12\n"
     assert saved.read(json.dumps(notebook).encode()).number == StatusBox("Ada Lovelace", 12).given[1] == "12"
 
