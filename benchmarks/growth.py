@@ -100,7 +100,7 @@ def class_words(reports: Rounds, grading: Rounds) -> dict[str, object]:
     rows = []
     for what, rounds, keys in (("class report", reports, ("seconds", "MB")), ("grading", grading, ("seconds",))):
         *fitted, largest = (f"{found[0]['items']:,}" for found in rounds.values())
-        missed = (f"{statistics.median(beyond(rounds, key)) - 1:+.0%}" for key in keys)
+        missed = (f"{round(statistics.median(beyond(rounds, key)) - 1, 2) + 0:+.0%}" for key in keys)  # no "-0%"
         rows.append([what, " and ".join(fitted), largest, *missed])
     return {"table": "\n".join(markdown(["", "fitted on", "tested on", "seconds", "MB"], rows))}
 
