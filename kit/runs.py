@@ -408,10 +408,7 @@ def sweep(
         once: up to this number of workers, which take longest, one repetition must do.
 
     Returns:
-        (number of workers, Run), all proved to be of equal work; their files are deleted again.
-
-    Raises:
-        UnequalWork: as in compare.
+        (number of workers, Run), all proved to be of equal work, or UnequalWork is raised; their files are deleted.
     """
     runs: list[tuple[int, Run]] = []
     plan = [
@@ -437,8 +434,7 @@ def keep(run: Run, folder: Path | str) -> list[Path]:
     Other files in the folder stay; a file of the same name is replaced.
 
     Raises:
-        FileProblem: a file can't be moved; those before it are in their place, the others still in the run's folder.
-            Or the run made no file at all, which all that follows would trip over.
+        FileProblem: there is none; or one can't be moved, and it and those after it are still in the run's folder.
     """
     if not run.files:
         why = "; ".join(problems(run)) or "there was nothing to do"

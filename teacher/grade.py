@@ -276,12 +276,7 @@ def give_points(path: Path) -> None:
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
         given = [
-            (
-                row["student"],
-                row["question"],
-                float(row["points"]) if row["points"] else None,
-                _plain(row["remark"] or ""),
-            )
+            (row["student"], row["question"], float(row["points"]) if row["points"] else None, _plain(row["remark"]))
             for row in rows
         ]
     except (OSError, UnicodeDecodeError, KeyError, ValueError) as problem:
@@ -306,8 +301,9 @@ def give_points(path: Path) -> None:
         tell(sorted({one[0] for one in given}))
 
 
-def _plain(remark: str) -> str:
-    """Without the apostrophe that keeps spreadsheets from taking it for a formula."""
+def _plain(remark: str | None) -> str:
+    """Without the apostrophe that keeps spreadsheets from taking it for a formula; None: the row ends before it."""
+    remark = remark or ""
     return remark[1:] if remark[:1] == "'" and remark[1:2] in tuple("=+-@\t\r") else remark
 
 

@@ -201,7 +201,7 @@ def test_points_of_the_class_report_are_taken(course: Path, told: str, tmp_path:
     from nbgrader.api import Gradebook
 
     rows = [["student", "question", "points", "remark"], ["right", "question-why", "2.5", "Two\nlines"],
-            ["nobody", "question-why", "1", ""], ["prints", "question-why", "9", ""],
+            ["nobody", "question-why", "1"], ["prints", "question-why", "9", ""],
             ["prints", "question-why", "", "'-1: no number named"]]  # fmt: skip
     with (tmp_path / "points.csv").open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import KEY, ROOT, WITHOUT, of_a_teacher
+from conftest import KEY, ROOT, WITHOUT, of_a_teacher, with_free_ports
 from published import cell, published
 
 import checks
@@ -144,14 +144,16 @@ class Course:
     def run(self, *command: str | Path, folder: Path | None = None, **variables: str) -> None:
         """Run Python with these arguments; it must succeed."""
         own = of_a_teacher(self.folder) | {"UNSPLASH_ACCESS_KEY": KEY} | variables  # a key, which nothing may pass on
-        call = functools.partial(
-            subprocess.run, [sys.executable, *command], cwd=folder or self.folder, env=own,
-            capture_output=True, text=True, encoding="utf-8", timeout=300,
-        )  # fmt: skip
-        done = call()
-        if done.returncode and "Kernel died before replying" in done.stdout + done.stderr:  # see with_free_ports
-            done = call()
-        assert done.returncode == 0, done.stdout + done.stderr
+
+        def call() -> None:
+            done = subprocess.run(
+                [sys.executable, *command], cwd=folder or self.folder, env=own,
+                capture_output=True, text=True, encoding="utf-8", timeout=300,
+            )  # fmt: skip
+            if done.returncode:
+                raise RuntimeError(done.stdout + done.stderr)
+
+        with_free_ports(call)
 
     def nbgrader(self, *command: str, folder: Path | None = None) -> None:
         exchange = (f"--Exchange.root={self.folder / 'exchange'}", f"--Exchange.cache={self.folder / 'fetched'}")
