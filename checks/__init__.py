@@ -99,10 +99,8 @@ def _rehearsals(baseline: Run, items: list, arguments: tuple) -> Iterator[tuple[
     sends 750 items to a worker works side by side only then. In the second one, the first of some items is held.
     """
     *others, workers = arguments
-    size, short = len(items) - 1, min(len(items) - 1, SECOND)
-    if isinstance(workers, int) and 0 < workers <= size:
-        size -= size % workers  # so that the last item is the last worker's, however the list is shared out
-    for number, some in enumerate((items[: max(1, size)], items[-short:]), start=1):
+    short = min(len(items) - 1, SECOND)
+    for number, some in enumerate((items[: max(1, len(items) - 1)], items[-short:]), start=1):
         given = [other + number if isinstance(other, int) else other for other in others]
         many = isinstance(workers, int) and len(some) > 2
         count = workers

@@ -466,7 +466,7 @@ def download_parallel(photos, folder, workers):
     "the notebook's list in place of the argument": ("not on the list that your function was given", """
 everything = photos
 """ + in_threads("download_photo, everything, repeat(folder)")),
-    "two in a pool, the rest in a loop": ("only 2 of 40 items were ever in work beside another one", alone("""
+    "two in a pool, the rest in a loop": ("only 2 of 47 items were ever in work beside another one", alone("""
     with ThreadPoolExecutor(2) as executor:  # they wait for each other; of eight, the last may come alone
         list(executor.map(download_photo, photos[:2], repeat(folder)))
     for photo in photos[2:]:
@@ -476,9 +476,7 @@ everything = photos
         thread = threading.Thread(target=some, args=(photos[i::workers], folder))
         thread.start()
     thread.join()""")),
-    "all threads but the last one are joined": ("returned before the work was done", SLICES
-        + "    for i in range(len(threads) - 1): threads[i].join()\n"),
-    "half in a pool, half in a loop": ("only 20 of 40 items were ever in work beside another one", alone("""
+    "half in a pool, half in a loop": ("only 24 of 47 items were ever in work beside another one", alone("""
     with ThreadPoolExecutor(workers) as executor:
         list(executor.map(download_photo, photos[::2], repeat(folder)))
     for photo in photos[1::2]:
@@ -527,7 +525,7 @@ def insist(photo, folder, end):
     threads = [threading.Thread(target=download_photo, args=(photo, folder)) for photo in photos]
     for thread in threads:
         thread.start""")),
-    "coroutines that nobody awaits": ("40 coroutines were made, and nobody awaited them", """
+    "coroutines that nobody awaits": ("47 coroutines were made, and nobody awaited them", """
 async def one(photo, folder):
     download_photo(photo, folder)
 
@@ -572,7 +570,7 @@ def download_parallel(photos, folder, workers):
     "map returned, arguments missing": ("nobody looked at them", alone("""
     with ThreadPoolExecutor(workers) as executor:
         return executor.map(download_photo, photos)""")),
-    "suppress": ("40 calls of download_photo stopped with an exception", """
+    "suppress": ("47 calls of download_photo stopped with an exception", """
 import contextlib
 def one(p):
     with contextlib.suppress(Exception):
